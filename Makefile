@@ -1,0 +1,33 @@
+# `make demo` and `make test` set up what they need in .venv, once.
+
+# The newest Python that is here and fits; pass PYTHON=... to choose another.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+PHOTOS ?=
+DEMO ?= demo
+
+VENV := .venv
+INSTALLED := $(VENV)/installed
+RUN := $(VENV)/bin/python
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test lint bench clean
+
+demo: $(INSTALLED)  ## Prepare drawn series, train, evaluate, export, and judge photos.
+	@PYTHON=$(RUN) DEMO=$(DEMO) PHOTOS="$(PHOTOS)" ./demo.sh
+
+test: $(INSTALLED)
+	$(RUN) -m pytest
+
+lint: $(INSTALLED)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Expected Python 3.10, 3.11 or 3.12 on the PATH, as python3 or by PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,tests,lint]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO)

@@ -1,0 +1,15 @@
+"""Models: multi-stage backbones, the photo encoder, the preference model and its presets."""
+
+from keras_series.models.backbones import BACKBONES, Backbone
+from keras_series.models.photo_encoder import PhotoEncoder
+from keras_series.models.presets import PRESETS, from_preset
+from keras_series.models.series_preference_model import SeriesPreferenceModel
+
+__all__ = [
+    "BACKBONES",
+    "PRESETS",
+    "Backbone",
+    "PhotoEncoder",
+    "SeriesPreferenceModel",
+    "from_preset",
+]

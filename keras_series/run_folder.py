@@ -1,0 +1,117 @@
+"""The folder of a training run: everything in it is whole at any moment, and a run goes on there."""
+
+import csv
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from keras_series.files import replacing
+
+MONITOR = "val_pair_accuracy"
+
+
+class RunFolder(keras.callbacks.Callback):
+    """Keeps a run's folder while `fit` trains: checkpoints, best model, metrics and their curves.
+
+    After each epoch it writes, in this order, `best.keras` if the validation accuracy has risen,
+    `metrics.csv`, `curves.png`, and a checkpoint of weights, optimiser and epoch. Each file is
+    written beside and renamed, and the checkpoint comes last: a run that was killed goes on after
+    its last whole epoch.
+
+    Args:
+        folder: The run's folder, made if it is missing.
+
+    Raises:
+        ImportError: If matplotlib, which draws the curves, is missing; before any training.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rows = []
+        _figure()
+
+    @property
+    def best_path(self):
+        """Path of the weights with the best validation accuracy."""
+        return self.folder / "best.keras"
+
+    def restore(self, model):
+        """Brings a compiled model to where the run stood.
+
+        Returns:
+            The number of epochs that are done, 0 in a new folder.
+        """
+        model.optimizer.build(model.trainable_variables)
+        self._epochs_done = tf.Variable(0, dtype=tf.int64)
+        state = tf.train.Checkpoint(
+            model=model, optimizer=model.optimizer, epochs_done=self._epochs_done
+        )
+        self._checkpoints = tf.train.CheckpointManager(
+            state, str(self.folder / "checkpoints"), max_to_keep=2
+        )
+        self._checkpoints.restore_or_initialize()
+        epochs_done = int(self._epochs_done.numpy())
+        self.rows = read_metrics(self.folder / "metrics.csv")[:epochs_done]
+        return epochs_done
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
+        if row[MONITOR] > max((old[MONITOR] for old in self.rows), default=-1.0):
+            save_model(self.model, self.best_path)
+        self.rows.append(row)
+        write_metrics(self.rows, self.folder / "metrics.csv")
+        draw_curves(self.rows, self.folder / "curves.png")
+        self._epochs_done.assign(epoch + 1)
+        self._checkpoints.save(checkpoint_number=epoch + 1)
+
+
+def save_model(model, path):
+    """Writes a model to a `.keras` file, whole or not at all."""
+    with replacing(path) as partial:
+        model.save(partial)
+
+
+def read_metrics(path):
+    """The rows of a `metrics.csv`, as dictionaries of floats; none if there is no such file."""
+    if not pathlib.Path(path).exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+
+def write_metrics(rows, path):
+    """Writes rows of numbers, all with the names of the first one, as CSV."""
+    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def draw_curves(rows, path):
+    """Draws loss and pair accuracy, in training and in validation, by epoch."""
+    figure = _figure(figsize=(9, 3.5), layout="constrained")
+    epochs = [row["epoch"] for row in rows]
+    titles = {"loss": "Cross-entropy", "pair_accuracy": "Pair accuracy"}
+    for panel, (name, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
+        panel.plot(epochs, [row[name] for row in rows], marker=".", label="training")
+        panel.plot(epochs, [row[f"val_{name}"] for row in rows], marker=".", label="validation")
+        panel.set(title=title, xlabel="Epoch")
+        panel.grid(alpha=0.3)
+        panel.legend()
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=120)
+
+
+def _figure(**settings):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "Expected matplotlib, to draw a run's curves. Received: no such package. "
+            "Install it with: pip install 'keras-series[report]'"
+        ) from error
+    return Figure(**settings)

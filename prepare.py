@@ -1,0 +1,45 @@
+"""Prepares a dataset of photo series and shows what it is.
+
+    python prepare.py --dataset=synthetic_series/scenes --sheet=scenes.png
+
+Done once: typed again, it only shows. `--dataset=synthetic_series/photos` makes series of your own
+photographs, without any label; without photographs it says where to put them.
+"""
+
+from absl import flags
+
+from keras_series import cli
+
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "TFDS name, as synthetic_series/scenes or synthetic_series/photos."
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Where TFDS keeps prepared datasets. By default ~/tensorflow_datasets."
+)
+_SHEET = flags.DEFINE_string("sheet", None, "PNG to draw the first series of --split on.")
+_PHOTOS = flags.DEFINE_string(
+    "photos", None, "Folder to write the photos of the first series of --split to."
+)
+_SPLIT = flags.DEFINE_string("split", "test", "Split that --sheet and --photos take series from.")
+_SERIES = flags.DEFINE_integer("series", 4, "How many series --sheet and --photos take.", 1)
+
+
+def main():
+    from tfds_series import preparation
+
+    builder = preparation.prepare(_DATASET.value, _DATA_DIR.value)
+    print(f"\n{builder.info.full_name}\n{'split':<12}{'series':>8}{'photos':>8}{'pairs':>8}")
+    for split, (series, photos, pairs) in preparation.count(builder).items():
+        print(f"{split:<12}{series:>8}{photos:>8}{pairs:>8}")
+    examples = preparation.first_series(builder, _SPLIT.value, _SERIES.value)
+    if _SHEET.value:
+        preparation.draw_contact_sheet(examples, _SHEET.value)
+        print(f"Contact sheet: {_SHEET.value}")
+    if _PHOTOS.value:
+        preparation.write_photos(examples, _PHOTOS.value)
+        print(f"Photos: {_PHOTOS.value}")
+    print(f"Dataset: {builder.data_path}")
+
+
+if __name__ == "__main__":
+    cli.run(main, "dataset")

@@ -1,0 +1,232 @@
+"""The encoder, the preference model and the presets, on any Keras backend."""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+from keras_series.layers import PreferenceHead
+from keras_series.models import (
+    BACKBONES,
+    PRESETS,
+    PhotoEncoder,
+    SeriesPreferenceModel,
+    from_preset,
+)
+
+SIZE = 64
+
+
+def random_photos(*shape):
+    return np.random.default_rng(0).integers(0, 256, (*shape, SIZE, SIZE, 3)).astype("float32")
+
+
+def numpy_of(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def dtype_of(tensor):
+    return keras.backend.standardize_dtype(tensor.dtype)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return from_preset("tiny", image_size=SIZE)
+
+
+@pytest.fixture
+def mixed_policy():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy(policy)
+
+
+class TestPhotoEncoder:
+    def test_paper_gives_7168_features_a_photo(self):
+        encoder = from_preset("paper", weights=None).encoder
+        features = encoder(np.zeros((1, 224, 224, 3), "float32"))
+        assert tuple(features.shape) == (1, 7168)
+        taps = encoder.get_layer("resnet50").outputs
+        assert [tap.shape[1:] for tap in taps] == [(28, 28, 512), (14, 14, 1024), (7, 7, 2048)]
+
+    @pytest.mark.parametrize("stage", [1, 2, 3, 4, 5])
+    def test_a_stage_halves_the_resolution(self, stage):
+        encoder = PhotoEncoder("tiny", stages=[stage], weights=None, image_size=SIZE)
+        _, height, width, channels = encoder.get_layer("tiny").outputs[0].shape
+        assert (height, width) == (SIZE >> stage, SIZE >> stage)
+        assert encoder.output_shape == (None, 2 * channels)
+
+    def test_caffe_preprocessing_of_resnet50(self):
+        photos = random_photos(2)
+        preprocessed = BACKBONES["resnet50"].preprocess(keras.ops.array(photos))
+        expected = photos[..., ::-1] - np.array([103.939, 116.779, 123.68])
+        np.testing.assert_allclose(numpy_of(preprocessed), expected, atol=1e-3)
+
+    def test_tiny_preprocessing_is_inside(self, model):
+        photos = random_photos(2)
+        taps = model.encoder.get_layer("tiny")(photos / 127.5 - 1)
+        units = [model.encoder.get_layer(f"stage{stage}_attention") for stage in (3, 4, 5)]
+        vectors = [numpy_of(unit(tap)) for unit, tap in zip(units, taps, strict=True)]
+        np.testing.assert_allclose(
+            numpy_of(model.encoder(photos)), np.concatenate(vectors, axis=1), rtol=1e-4, atol=1e-5
+        )
+
+    def test_takes_a_row_that_was_added(self, monkeypatch):
+        row = dataclasses.replace(BACKBONES["tiny"], stages={4: "conv4_block1_2_bn"})
+        monkeypatch.setitem(BACKBONES, "mine", row)
+        encoder = PhotoEncoder("mine", stages=(4,), weights=None, image_size=SIZE)
+        assert encoder.output_shape == (None, 160)
+
+
+class TestWeights:
+    def test_local_file(self, tmp_path):
+        path = tmp_path / "resnet50.weights.h5"
+        application = keras.applications.ResNet50(
+            include_top=False, weights=None, input_shape=(32, 32, 3)
+        )
+        application.save_weights(path)
+        encoder = PhotoEncoder(stages=(3,), weights=path, image_size=32)
+        for name in ("conv1_conv", "conv3_block4_3_conv"):
+            np.testing.assert_array_equal(
+                numpy_of(encoder.get_layer("resnet50").get_layer(name).kernel),
+                numpy_of(application.get_layer(name).kernel),
+            )
+
+    def test_missing_local_file(self):
+        with pytest.raises(FileNotFoundError, match=r"'resnet50' .*weights='nowhere\.h5'"):
+            PhotoEncoder(weights="nowhere.h5")
+
+    def test_no_imagenet_weights(self):
+        with pytest.raises(ValueError, match="'tiny' has no ImageNet weights"):
+            PhotoEncoder("tiny")
+
+    def test_failed_download_says_what_to_do(self, monkeypatch, tmp_path):
+        row = BACKBONES["resnet50"]
+        url = row.weights_url.replace("https://storage.googleapis.com", "http://127.0.0.1:9")
+        monkeypatch.setitem(BACKBONES, "resnet50", dataclasses.replace(row, weights_url=url))
+        empty_cache = functools.partial(keras.utils.get_file, cache_dir=str(tmp_path))
+        monkeypatch.setattr(keras.utils, "get_file", empty_cache)
+        with pytest.raises(OSError, match="Could not download") as failure:
+            PhotoEncoder()
+        wanted = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        for part in (f"Wanted: {wanted}", f"Source: {url}", f"models/{wanted}", "weights=PATH"):
+            assert part in str(failure.value)
+
+    def test_source_of_the_resnet50_weights(self):
+        assert BACKBONES["resnet50"].weights_url == (
+            "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+            "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        )
+
+
+class TestSeriesPreferenceModel:
+    def test_logits_are_antisymmetric_to_the_last_bit(self, model):
+        logits = numpy_of(model(random_photos(2, 3)))
+        np.testing.assert_array_equal(logits, -np.swapaxes(logits, 1, 2))
+        np.testing.assert_array_equal(logits[:, range(3), range(3)], 0)
+
+    def test_a_pair_is_a_series_of_two(self, model):
+        photos = random_photos(1, 3)
+        series, pair = numpy_of(model(photos)), numpy_of(model(photos[:, 1:]))
+        np.testing.assert_allclose(series[0, 1, 2], pair[0, 0, 1], atol=1e-5)
+
+    def test_compare_is_the_sigmoid_of_the_logits(self, model):
+        photos = random_photos(1, 3)
+        embeddings = numpy_of(model.embed(photos))[0]
+        preference = numpy_of(model.compare(embeddings[:1], embeddings))
+        expected = 1 / (1 + np.exp(-numpy_of(model(photos))[0, 0]))
+        np.testing.assert_allclose(preference, expected, atol=1e-5)
+
+    def test_score_is_the_preference_to_the_reference(self, model):
+        photos = random_photos(4)
+        embeddings = model.embed(photos)
+        model.set_reference(embeddings[0])
+        scores = numpy_of(model.score(photos))
+        np.testing.assert_allclose(scores[0], 0.5, atol=1e-6)
+        expected = numpy_of(model.compare(embeddings, embeddings[0]))
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+    def test_shapes(self, model):
+        assert tuple(model.embed(random_photos(2, 3)).shape) == (2, 3, 128)
+        assert tuple(model.embed(random_photos(2)[0]).shape) == (128,)
+        assert tuple(model.score(random_photos(2, 3)).shape) == (2, 3)
+        assert model.compute_output_shape((2, 7, SIZE, SIZE, 3)) == (2, 7, 7)
+        symbolic = model(keras.KerasTensor((None, 7, SIZE, SIZE, 3)))
+        assert symbolic.shape == (None, 7, 7)
+
+    def test_all_weights_are_there_at_once(self):
+        model = from_preset("tiny", image_size=SIZE)
+        assert model.built
+        assert sum(w.path.endswith("reference_embedding") for w in model.weights) == 1
+        assert len({w.path for w in model.weights}) == len(model.weights)
+        assert np.all(numpy_of(model.reference_embedding) == 0)
+        assert model.reference_embedding.path not in {w.path for w in model.trainable_weights}
+
+    def test_trains(self):
+        model = from_preset("tiny", image_size=SIZE)
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        model.compile(optimizer=keras.optimizers.Adam(1e-2), loss=loss)
+        photos, labels = random_photos(2, 2), np.array([[[0.5, 1], [0, 0.5]]] * 2)
+        losses = model.fit(photos, labels, epochs=8, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
+
+    def test_mixed_policy_gives_float32(self, mixed_policy, tmp_path):
+        model = from_preset("tiny", image_size=SIZE)
+        photos = random_photos(1, 3)
+        assert dtype_of(model.encoder(photos[0])) == "bfloat16"
+        assert dtype_of(model(photos)) == dtype_of(model.score(photos)) == "float32"
+        assert model(keras.KerasTensor((1, 3, SIZE, SIZE, 3))).dtype == "float32"
+        model.save(tmp_path / "model.keras")
+        reloaded = keras.saving.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(numpy_of(reloaded(photos)), numpy_of(model(photos)))
+
+
+class TestPresets:
+    def test_overrides(self):
+        model = from_preset("tiny", image_size=SIZE, arrangement="none", units=(32, 16))
+        assert model.encoder.arrangement == "none"
+        assert model.head.units == (32, 16)
+        assert model.reference_embedding.shape == (32,)
+        assert PRESETS["tiny"]["arrangement"] == "parallel"
+
+    def test_paper_is_what_the_encoder_does_by_default(self):
+        settings = {k: v for k, v in PRESETS["paper"].items() if k not in ("units", "weights")}
+        config = PhotoEncoder(weights=None).get_config()
+        assert settings == {name: config[name] for name in settings}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda m: from_preset("papre"), "one of: 'paper', 'tiny'. Received: name='papre'"),
+        (lambda m: from_preset("tiny", size=96), "'image_size', .*Received: override='size'"),
+        (lambda m: PhotoEncoder("vgg"), "`backbone` to be one of: 'resnet50', 'tiny'"),
+        (
+            lambda m: PhotoEncoder("tiny", stages=(3, 6)),
+            r"\(1, 2, 3, 4, 5\), each once. .*\(3, 6\)",
+        ),
+        (lambda m: PhotoEncoder("tiny", stages=()), r"one or more of .*Received: stages=\(\)"),
+        (lambda m: PhotoEncoder("tiny", resize="fit"), "`resize` to be one of: 'crop', 'pad'"),
+        (
+            lambda m: m(np.zeros((3, 224))),
+            r"rank 5 \[batch, photos, height, width, 3\]. Received: shape=\(3, 224\)",
+        ),
+        (
+            lambda m: m.embed(np.zeros((2, 32, 32, 3))),
+            r"shape \[..., 64, 64, 3\]. Received: shape=\(2, 32, 32, 3\)",
+        ),
+        (lambda m: m.set_reference(np.zeros(3)), r"shape \(128,\). Received: shape=\(3,\)"),
+    ],
+)
+def test_invalid_arguments(model, make, message):
+    with pytest.raises(ValueError, match=message):
+        make(model)
+
+
+def test_a_head_of_its_own():
+    encoder = PhotoEncoder("tiny", weights=None, image_size=SIZE)
+    model = SeriesPreferenceModel(encoder, PreferenceHead(units=(16, 8)))
+    assert tuple(model.embed(random_photos(2)).shape) == (2, 16)
