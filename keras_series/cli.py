@@ -30,7 +30,9 @@ def run(main, *required):
 def _main(main, argv):
     if len(argv) > 1:
         raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
-    logging.set_verbosity(max(flags.FLAGS.verbosity, logging.INFO))
+    if flags.FLAGS["verbosity"].using_default_value:
+        # TFDS and TensorFlow tell every file that they open.
+        logging.set_verbosity(logging.WARNING)
     try:
         main()
     except USER_ERRORS as error:

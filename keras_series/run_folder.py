@@ -1,4 +1,4 @@
-"""The folder of a training run: everything in it is whole at any moment, and a run goes on there."""
+"""The folder of a training run, whole at any moment, where a stopped run goes on."""
 
 import csv
 import pathlib
@@ -6,6 +6,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
+from keras_series.figures import new_figure, save_figure
 from keras_series.files import replacing
 
 MONITOR = "val_pair_accuracy"
@@ -31,7 +32,7 @@ class RunFolder(keras.callbacks.Callback):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.rows = []
-        _figure()
+        new_figure()
 
     @property
     def best_path(self):
@@ -93,7 +94,7 @@ def write_metrics(rows, path):
 
 def draw_curves(rows, path):
     """Draws loss and pair accuracy, in training and in validation, by epoch."""
-    figure = _figure(figsize=(9, 3.5), layout="constrained")
+    figure = new_figure(figsize=(9, 3.5))
     epochs = [row["epoch"] for row in rows]
     titles = {"loss": "Cross-entropy", "pair_accuracy": "Pair accuracy"}
     for panel, (name, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
@@ -102,16 +103,4 @@ def draw_curves(rows, path):
         panel.set(title=title, xlabel="Epoch")
         panel.grid(alpha=0.3)
         panel.legend()
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=120)
-
-
-def _figure(**settings):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Expected matplotlib, to draw a run's curves. Received: no such package. "
-            "Install it with: pip install 'keras-series[report]'"
-        ) from error
-    return Figure(**settings)
+    save_figure(figure, path)

@@ -1,7 +1,6 @@
 """Training: a dataset of series in, a run's folder out."""
 
 import dataclasses
-import pathlib
 import sys
 
 import keras
@@ -9,6 +8,7 @@ import numpy as np
 from absl import logging
 
 from keras_series import input_pipeline
+from keras_series.inference import embed_series
 from keras_series.models import from_preset
 from keras_series.objectives import PairAccuracy, PairCrossentropy
 from keras_series.optimizers import MultiRateSGD
@@ -74,20 +74,28 @@ def train(workdir, dataset, preset="paper", overrides=None, recipe=None, data_di
     keras.utils.set_random_seed(recipe.seed)
     model = compiled_model(preset, overrides or {}, recipe)
     series = input_pipeline.load_series(dataset, "train", data_dir)
-    batches = _batches(series, model, recipe, shuffle=True)
+    batches = _batches(
+        series,
+        model,
+        recipe,
+        min_agreement=recipe.min_agreement,
+        augment=recipe.augment,
+        shuffle=True,
+    )
     validation = _batches(
-        input_pipeline.load_series(dataset, "validation", data_dir), model, recipe, shuffle=False
+        input_pipeline.load_series(dataset, "validation", data_dir), model, recipe
     )
     run = RunFolder(workdir)
     epochs_done = run.restore(model)
     if epochs_done:
-        logging.info("Going on after epoch %d of the run in %s.", epochs_done, workdir)
+        print(f"Going on after epoch {epochs_done} of the run in {workdir}.")
     model.fit(
         batches.as_dataset(),
         validation_data=validation.as_dataset(),
         epochs=recipe.epochs,
         initial_epoch=epochs_done,
-        callbacks=_callbacks(run, batches, recipe, pathlib.Path(workdir)),
+        callbacks=_callbacks(run, batches, recipe),
+        shuffle=False,  # The batches come shuffled.
         verbose=1 if sys.stdout.isatty() else 2,
     )
     _add_reference(run.best_path, series)
@@ -110,24 +118,39 @@ def compiled_model(preset, overrides, recipe):
     return model
 
 
-def embed_series(model, series, batch_size=32):
-    """The embeddings of all photos of a dataset of series, each photo once.
-
-    Args:
-        model: A `SeriesPreferenceModel`.
-        series: `tf.data.Dataset` of TFDS examples.
-        batch_size: Photos at a time.
-
-    Returns:
-        Embeddings `[photos, 128]`, and `valid` `[photos]`, false where a photo was not decodable.
-    """
-    batches = input_pipeline.photo_batches(
-        series,
+def _batches(series, model, recipe, **settings):
+    options = input_pipeline.BatchOptions(
         image_size=model.encoder.image_size,
         resize=model.encoder.resize,
-        batch_size=batch_size,
+        pack_size=recipe.pack_size,
+        batch_size=recipe.batch_size,
+        labels=recipe.labels,
+        seed=recipe.seed,
+        **settings,
     )
-    embed = _embed_function(model)
-    results = [(embed(photos).numpy(), valid.numpy()) for photos, valid in batches]
-    embeddings, valid = zip(*results, strict=True)
-    return np.concatenate(embeddings), np.concatenate(valid)
+    return input_pipeline.SeriesBatches(series, options, recipe.epochs)
+
+
+def _callbacks(run, batches, recipe):
+    return [
+        keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
+        ),
+        keras.callbacks.LearningRateScheduler(recipe.rate),
+        keras.callbacks.TensorBoard(run.folder / "tensorboard"),
+        run,
+    ]
+
+
+def _add_reference(path, series):
+    """Sets the reference embedding of a saved model to the mean over the training photos."""
+    model = keras.saving.load_model(path, compile=False)
+    embeddings, valid = embed_series(model, series)
+    if not valid.all():
+        logging.warning(
+            "%d of %d photos could not be decoded; their pairs were left out.",
+            np.count_nonzero(~valid),
+            len(valid),
+        )
+    model.set_reference(embeddings[valid].mean(axis=0))
+    save_model(model, path)

@@ -31,5 +31,7 @@ def test_models():
 @pytest.mark.parametrize("module", ["keras_series", "tfds_series"])
 def test_import_is_light(module):
     code = f"import {module}, sys; print('keras' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "False"

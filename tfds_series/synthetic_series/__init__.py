@@ -1,0 +1,8 @@
+"""Series of photos with faults of known severity: see README.md."""
+
+from tfds_series.synthetic_series.synthetic_series_dataset_builder import (
+    Builder,
+    SyntheticSeriesConfig,
+)
+
+__all__ = ["Builder", "SyntheticSeriesConfig"]

@@ -1,0 +1,145 @@
+"""A series of photos of one scene: camera moves, faults of known severity, and preferences."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+
+import numpy as np
+from PIL import Image
+
+from tfds_series.synthetic_series.degradations import DEGRADATIONS, NONE, degrade
+
+# A scene is this much larger than the frame, so that the camera can move.
+MARGIN = 1.1
+# Photos are degraded at this multiple of the size that they are written in.
+SUPERSAMPLING = 1.7
+# Chances of series of 2..8 photos: PhotoTriage's falling sizes with more of the larger ones.
+_SIZES = (2, 3, 4, 5, 6, 7, 8)
+_SIZE_CHANCES = (0.22, 0.24, 0.24, 0.14, 0.09, 0.04, 0.03)
+_CLEAN_SERIES = 0.85
+_ONE_KIND_SERIES = 0.5
+_LEAST_SEVERITY = 0.1
+# Where the frame stands is harder to judge than the state of the pixels: drawn more often.
+_KIND_CHANCES = {"tilted_horizon": 0.17, "cut_off": 0.17}
+_OTHER_CHANCE = 0.11
+_JPEG_QUALITY = 95
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesOptions:
+    """How photos are written and labelled.
+
+    Attributes:
+        photo_size: the longer edge of a written photo, in pixels.
+        steepness: k of preference = sigmoid(k * (severity of second - severity of first)).
+    """
+
+    photo_size: int = 192
+    steepness: float = 3.0
+
+    @property
+    def scene_size(self) -> int:
+        """The longer edge of the scenes that photos are taken of, in pixels."""
+        return round(self.photo_size * SUPERSAMPLING * MARGIN)
+
+
+def make_series(
+    scene: np.ndarray, series_id: str, options: SeriesOptions, rng: np.random.Generator
+) -> dict:
+    """Takes 2 to 8 photos of a scene.
+
+    Args:
+        scene: uint8 [H, W, 3] with a longer edge of `options.scene_size`.
+        series_id: the name of the series.
+        options: how photos are written and labelled.
+        rng: decides everything.
+
+    Returns:
+        An example of the dataset.
+    """
+    plan = draw_faults(rng)
+    severities = np.asarray([severity for _, severity in plan], np.float32)
+    photos = [
+        {
+            "photo_bytes": encode(degrade(take_photo(scene, rng), kind, severity, rng), options),
+            "file_name": f"{series_id}-{place + 1:02d}.jpg",
+            "rank": int(1 + (severities < severities[place]).sum()),
+            "degradation": kind,
+            "severity": severity,
+        }
+        for place, (kind, severity) in enumerate(plan)
+    ]
+    pairs = pair_preferences(severities, options.steepness)
+    return {"series_id": series_id, "photos": photos, "pairs": pairs}
+
+
+def draw_faults(rng: np.random.Generator) -> list[tuple[str, float]]:
+    """Draws the kind and the severity of each photo of a series.
+
+    Most series hold one photo without a fault. In half of the series all photos share one kind,
+    which teaches the order of its severities; in the others each photo draws its own, which
+    teaches what a severity of one kind is worth in another.
+    """
+    count = int(rng.choice(_SIZES, p=_SIZE_CHANCES))
+    chances = [_KIND_CHANCES.get(kind, _OTHER_CHANCE) for kind in DEGRADATIONS]
+    kinds = rng.choice(list(DEGRADATIONS), count, p=chances)
+    if rng.random() < _ONE_KIND_SERIES:
+        kinds[:] = kinds[0]
+    # One severity from each of `count` equal intervals, in random order: spread over the range.
+    strata = (rng.permutation(count) + rng.random(count)) / count
+    severities = _LEAST_SEVERITY + (1 - _LEAST_SEVERITY) * strata
+    faults = [(str(k), float(np.float32(s))) for k, s in zip(kinds, severities, strict=True)]
+    if rng.random() < _CLEAN_SERIES:
+        faults[rng.integers(count)] = (NONE, 0.0)
+    return faults
+
+
+def take_photo(scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Photographs a scene by hand: moved, zoomed and turned a little, exposed a little otherwise.
+
+    Args:
+        scene: uint8 [H, W, 3].
+        rng: decides the move.
+
+    Returns:
+        uint8 [H / MARGIN, W / MARGIN, 3].
+    """
+    height, width = scene.shape[:2]
+    frame = round(width / MARGIN), round(height / MARGIN)
+    angle = math.radians(float(np.clip(rng.normal(0, 0.2), -0.45, 0.45)))
+    zoom = rng.uniform(0.97, 1.03)
+    cosine, sine = zoom * math.cos(angle), zoom * math.sin(angle)
+    moved = rng.uniform(-0.02, 0.02, 2) * frame
+    x = width / 2 + moved[0] - (cosine * frame[0] - sine * frame[1]) / 2
+    y = height / 2 + moved[1] - (sine * frame[0] + cosine * frame[1]) / 2
+    photo = Image.fromarray(scene).transform(
+        frame, Image.Transform.AFFINE, (cosine, -sine, x, sine, cosine, y),
+        Image.Resampling.BICUBIC,
+    )  # fmt: skip
+    gain = 1 + rng.normal(0, 0.015)
+    grain = rng.standard_normal((frame[1], frame[0], 1), np.float32) * rng.uniform(0.5, 4)
+    return np.clip(np.asarray(photo) * gain + grain, 0, 255).astype(np.uint8)
+
+
+def encode(photo: np.ndarray, options: SeriesOptions) -> bytes:
+    """Writes a photo, uint8 [H, W, 3], as a JPEG whose longer edge is the options' size."""
+    height, width = photo.shape[:2]
+    scale = options.photo_size / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def pair_preferences(severities: np.ndarray, steepness: float) -> list[dict]:
+    """Gives each pair of photos once, the earlier first, with P(first is preferred)."""
+    pairs = []
+    for first in range(len(severities)):
+        for second in range(first + 1, len(severities)):
+            logit = steepness * float(severities[second] - severities[first])
+            preference = 1 / (1 + math.exp(-logit))
+            pairs.append({"first": first, "second": second, "preference": preference})
+    return pairs
