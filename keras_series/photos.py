@@ -262,9 +262,9 @@ def _read_format(photo_bytes):
     beginnings = [
         _text_at(photo_bytes, 0, 3) == b"\xff\xd8\xff",
         _text_at(photo_bytes, 0, 8) == b"\x89PNG\r\n\x1a\n",
+        (_text_at(photo_bytes, 0, 4) == b"RIFF") & (_text_at(photo_bytes, 8, 4) == b"WEBP"),
         (gif_version == b"GIF87a") | (gif_version == b"GIF89a"),
         _text_at(photo_bytes, 0, 2) == b"BM",
-        (_text_at(photo_bytes, 0, 4) == b"RIFF") & (_text_at(photo_bytes, 8, 4) == b"WEBP"),
         tf.constant(True),
     ]
     photo_format = tf.argmax(tf.cast(tf.stack(beginnings), tf.int32), output_type=tf.int32)
@@ -367,7 +367,8 @@ def _decode_webp(photo_bytes, max_pixels):
     is_animated = is_extended & (_number_at(photo_bytes, 20, 1) // 2 % 2 == 1)
     photo_bytes = _require(~is_animated, photo_bytes, "a WebP of one frame", ["an animation"])
     # Not decode_webp: a server of TensorFlow 2.20 must be able to load the graph.
-    return _whole(tf.io.decode_image(photo_bytes, channels=3, expand_animations=False))
+    pixels = tf.io.decode_image(photo_bytes, expand_animations=False)
+    return _whole(tf.ensure_shape(pixels, [None, None, None])[..., :3])
 
 
 def _decode_gif(photo_bytes, max_pixels):
@@ -399,7 +400,7 @@ def _first_gif_frame(photo_bytes):
     descriptor = tf.while_loop(
         lambda position: _number_at(photo_bytes, position, 1) == 0x21,
         lambda position: (_skip_gif_data(photo_bytes, position + 2, _MAX_HEADER_BLOCKS),),
-        [start],
+        (start,),
         maximum_iterations=_MAX_GIF_EXTENSIONS,
     )[0]
     table_size = _gif_table_size(_number_at(photo_bytes, descriptor + 9, 1))
@@ -426,7 +427,7 @@ def _skip_gif_data(photo_bytes, position, max_steps):
     end, is_end = tf.while_loop(
         lambda position, is_end: ~is_end & (position < _length(photo_bytes)),
         step,
-        [position, tf.constant(False)],
+        (position, tf.constant(False)),
         maximum_iterations=max_steps,
     )
     return tf.where(is_end, end, _length(photo_bytes) + 1)
@@ -458,7 +459,7 @@ def _find_exif(photo_bytes, position, read_block):
     _, start, size = tf.while_loop(
         lambda position, start, size: (size == 0) & (position < _length(photo_bytes)),
         lambda position, start, size: read_block(photo_bytes, position),
-        [tf.constant(position, tf.int64), zero, zero],
+        (tf.constant(position, tf.int64), zero, zero),
         maximum_iterations=_MAX_HEADER_BLOCKS,
     )
     return _text_at(photo_bytes, start, size)

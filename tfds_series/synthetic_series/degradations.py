@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 NONE = "none"
 # Fractions of the longer edge at severity 1.
 _DEFOCUS_RADIUS = 0.024
-_SHAKE_LENGTH = 0.060
+_SHAKE_LENGTH = 0.075
 _SHAKE_SAMPLES = 24
 # Photographic stops at severity 1.
 _UNDER_STOPS = 3.4
@@ -26,7 +26,7 @@ _OVER_STOPS = 2.8
 _NOISE_EDGE = 140
 _NOISE_DEVIATION = 0.17
 _JPEG_EDGE = 176
-_TILT_DEGREES = 13.0
+_TILT_DEGREES = 15.0
 # The share of the subject that is outside the frame at severity 1.
 _CUT_SHARE = 0.7
 _CENTRE_BOX = (0.25, 0.25, 0.75, 0.75)
@@ -88,7 +88,7 @@ def jpeg_blocks(photo: np.ndarray, severity: float, rng: np.random.Generator) ->
     small_height, small_width = _working_shape(height, width, _JPEG_EDGE)
     small = Image.fromarray(photo).resize((small_width, small_height), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    quality = max(2, round(50 * (4 / 50) ** severity))
+    quality = max(2, round(30 * (4 / 30) ** severity))
     small.save(buffer, "JPEG", quality=quality, subsampling=2)
     error = np.asarray(Image.open(buffer), np.float32) - np.asarray(small, np.float32)
     error *= min(1.0, severity / 0.1)  # Even the best quality is not "unchanged".
@@ -97,7 +97,7 @@ def jpeg_blocks(photo: np.ndarray, severity: float, rng: np.random.Generator) ->
 
 
 def tilted_horizon(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Rotates by up to 13 degrees and keeps the largest upright frame of the same aspect inside."""
+    """Rotates by up to 15 degrees and keeps the largest upright frame of the same aspect inside."""
     angle = np.radians(_TILT_DEGREES * severity) * rng.choice((-1.0, 1.0))
     height, width = photo.shape[:2]
     aspect = max(width / height, height / width)

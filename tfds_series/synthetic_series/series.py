@@ -18,8 +18,8 @@ SUPERSAMPLING = 1.7
 # Chances of series of 2..8 photos: PhotoTriage's falling sizes with more of the larger ones.
 _SIZES = (2, 3, 4, 5, 6, 7, 8)
 _SIZE_CHANCES = (0.22, 0.24, 0.24, 0.14, 0.09, 0.04, 0.03)
-_CLEAN_SERIES = 0.85
-_ONE_KIND_SERIES = 0.5
+_CLEAN_SERIES = 0.9
+_ONE_KIND_SERIES = 0.6
 _LEAST_SEVERITY = 0.1
 # Where the frame stands is harder to judge than the state of the pixels: drawn more often.
 _KIND_CHANCES = {"tilted_horizon": 0.17, "cut_off": 0.17}
@@ -78,8 +78,8 @@ def make_series(
 def draw_faults(rng: np.random.Generator) -> list[tuple[str, float]]:
     """Draws the kind and the severity of each photo of a series.
 
-    Most series hold one photo without a fault. In half of the series all photos share one kind,
-    which teaches the order of its severities; in the others each photo draws its own, which
+    Most series hold one photo without a fault. In three of five series all photos share one
+    kind, which teaches the order of its severities; in the others each photo draws its own, which
     teaches what a severity of one kind is worth in another.
     """
     count = int(rng.choice(_SIZES, p=_SIZE_CHANCES))
