@@ -77,6 +77,9 @@ def parse_overrides(texts):
 
 
 def main():
+    workdir = pathlib.Path(_WORKDIR.value)
+    cli.keep_flags(__name__, workdir / "flags.txt", changeable=["epochs", "data_dir", "workdir"])
+
     from keras_series.training import Recipe, train
 
     recipe = Recipe(
@@ -95,8 +98,6 @@ def main():
         seed=_SEED.value,
     )
     overrides = parse_overrides(_OVERRIDES.value)
-    workdir = pathlib.Path(_WORKDIR.value)
-    cli.keep_flags(__name__, workdir / "flags.txt", changeable=["epochs", "data_dir", "workdir"])
     best = train(workdir, _DATASET.value, _PRESET.value, overrides, recipe, _DATA_DIR.value)
     print(f"\nBest model: {best}\nCurves: {workdir / 'curves.png'}")
     print(f"Next: python evaluate.py --workdir={workdir} --dataset={_DATASET.value}")

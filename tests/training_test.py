@@ -1,0 +1,197 @@
+"""Training, evaluation, export and ranking through the scripts, on a few drawn series."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from keras_series import cli, input_pipeline
+from keras_series.inference import embed_series
+from keras_series.run_folder import read_metrics
+from tests.input_pipeline_test import encode, example
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+class FewSeries(tfds.core.GeneratorBasedBuilder):
+    """Four series of two or three grey photos, the brighter the better; a broken one among them."""
+
+    name = "few_series"
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "series_id": tfds.features.Text(),
+            "photos": tfds.features.Sequence(
+                {
+                    "photo_bytes": tfds.features.Tensor(shape=(), dtype=np.object_),
+                    "file_name": tfds.features.Text(),
+                    "rank": np.int32,
+                }
+            ),
+            "pairs": tfds.features.Sequence(
+                {"first": np.int32, "second": np.int32, "preference": np.float32}
+            ),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples() for split in ("train", "validation", "test")}
+
+    def _generate_examples(self):
+        for number in range(4):
+            greys = [40 + 50 * place + number for place in range(2 + number % 2)]
+            photos = [encode(grey) for grey in greys]
+            if number == 3:
+                photos[0] = b"broken"
+            last = len(greys) - 1
+            one = example(f"{number}", photos, [(0, 1, 0.1), (0, last, 0.1)])
+            one["photos"]["file_name"] = [f"{grey}.png" for grey in greys]
+            one["photos"]["rank"] = list(range(len(greys), 0, -1))
+            pairs = one["pairs"]
+            one["pairs"] = {name: list(values) for name, values in pairs.items()}
+            yield number, one
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("datasets")
+    FewSeries(data_dir=folder).download_and_prepare()
+    return folder
+
+
+def run(script, *flags):
+    return subprocess.run(
+        [sys.executable, ROOT / script, *flags], capture_output=True, text=True, cwd=ROOT
+    )
+
+
+def train(workdir, data_dir, *flags):
+    return run(
+        "train.py",
+        f"--workdir={workdir}",
+        "--dataset=few_series",
+        f"--data_dir={data_dir}",
+        "--preset=tiny",
+        "--override=image_size=32",
+        "--pack_size=4",
+        "--batch_size=2",
+        "--learning_rate=0.01",
+        *flags,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(data_dir, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / "finished"
+    result = train(workdir, data_dir, "--epochs=2")
+    assert result.returncode == 0, result.stderr
+    return workdir, result.stdout + result.stderr
+
+
+def test_run_folder_is_whole(finished):
+    workdir, output = finished
+    names = {path.name for path in workdir.iterdir()}
+    assert names == {
+        "flags.txt", "best.keras", "metrics.csv", "curves.png", "checkpoints", "tensorboard"
+    }  # fmt: skip
+    assert str(workdir / "best.keras") in output
+    assert "1 of 10 photos could not be decoded" in output
+    assert [row["epoch"] for row in read_metrics(workdir / "metrics.csv")] == [1, 2]
+    assert any((workdir / "tensorboard").rglob("events*"))
+
+
+def test_reference_is_the_mean_over_the_training_photos(finished, data_dir):
+    model = cli.load_best(finished[0])
+    series = input_pipeline.load_series("few_series", "train", data_dir)
+    embeddings, valid = embed_series(model, series)
+    expected = np.mean([e for e, ok in zip(embeddings, valid, strict=True) if ok], axis=0)
+    assert valid.sum() == 9
+    np.testing.assert_allclose(model.reference_embedding.numpy(), expected, atol=1e-5)
+
+
+def test_flags_repeat_the_run(finished, data_dir, tmp_path):
+    workdir, _ = finished
+    result = run("train.py", f"--flagfile={workdir / 'flags.txt'}", f"--workdir={tmp_path / 'b'}")
+    assert result.returncode == 0, result.stderr
+    first, again = (read_metrics(folder / "metrics.csv") for folder in (workdir, tmp_path / "b"))
+    assert [row["loss"] for row in again] == pytest.approx([row["loss"] for row in first], rel=1e-3)
+
+
+def test_longer_run_goes_on_where_it_stood(finished, data_dir, tmp_path):
+    workdir = shutil.copytree(finished[0], tmp_path / "run")
+    before = read_metrics(workdir / "metrics.csv")
+    result = train(workdir, data_dir, "--epochs=3")
+    assert result.returncode == 0, result.stderr
+    assert "Going on after epoch 2" in result.stdout
+    rows = read_metrics(workdir / "metrics.csv")
+    assert rows[:2] == before
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+
+
+def test_other_flags_in_the_same_folder_are_refused(finished, data_dir):
+    result = train(finished[0], data_dir, "--epochs=2", "--labels=soft")
+    assert result.returncode == 1
+    assert "--labels=soft" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_stray_and_unknown_arguments_are_refused(tmp_path):
+    stray = run("train.py", f"--workdir={tmp_path}", "--dataset=few_series", "stray")
+    unknown = run("train.py", f"--workdir={tmp_path}", "--dataset=few_series", "--speed=9")
+    assert stray.returncode != 0
+    assert "stray" in stray.stderr + stray.stdout
+    assert unknown.returncode != 0
+    assert "speed" in unknown.stderr
+
+
+def test_help_explains_every_flag():
+    result = run("train.py", "--flagfile=configs/photo_triage.flags", "--help")
+    for name in ("workdir", "dataset", "preset", "labels", "dense_multiplier", "decay_factor"):
+        assert f"--{name}" in result.stdout or f"--[no]{name}" in result.stdout
+
+
+def test_evaluate_export_and_rank(finished, data_dir, tmp_path):
+    workdir, _ = finished
+    flags = f"--workdir={workdir}", "--dataset=few_series", f"--data_dir={data_dir}"
+    evaluated = run("evaluate.py", *flags)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "sharpness" in evaluated.stdout
+    exported = run("export.py", f"--workdir={workdir}", f"--base={tmp_path / 'exported'}")
+    assert exported.returncode == 0, exported.stderr
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no photo")
+    for grey in (50, 200):
+        (tmp_path / "photos" / f"{grey}.png").write_bytes(encode(grey))
+    model = tmp_path / "exported" / "1"
+    ranked = run("rank.py", f"--model={model}", f"--photos={tmp_path / 'photos'}")
+    assert ranked.returncode == 0, ranked.stderr
+    assert "3 photos in 1 series, 1 could not be read" in ranked.stdout
+    score = tf.saved_model.load(str(model)).signatures["score"]
+    expected = score(photo_bytes=tf.constant([encode(50)]))["score"].numpy()[0]
+    assert f"{expected:.3f}  50.png" in ranked.stdout
+
+
+@pytest.mark.parametrize("script", ["evaluate.py", "export.py"])
+def test_missing_model_says_what_to_run(script, tmp_path):
+    result = run(
+        script, f"--workdir={tmp_path}", "--dataset=x", "--base=x", "--undefok=dataset,base"
+    )
+    assert result.returncode == 1
+    assert "train.py" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("flag", ["--photos=missing", "--photos=."])
+def test_rank_names_the_folder_without_photos(flag, tmp_path):
+    result = subprocess.run(
+        [sys.executable, ROOT / "rank.py", "--model=x", flag],
+        capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "Expected" in result.stderr
