@@ -20,9 +20,10 @@ _MAX_PIXELS = flags.DEFINE_integer(
 
 
 def main():
+    model = cli.load_best(_WORKDIR.value)
+
     from keras_series.export import export
 
-    model = cli.load_best(_WORKDIR.value)
     path = export(model, _BASE.value, _VERSION.value, _MAX_PIXELS.value)
     print(f"\nExported: {path}\nNext: python rank.py --model={path} --photos=FOLDER")
 
