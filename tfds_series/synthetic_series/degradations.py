@@ -153,9 +153,7 @@ DEGRADATIONS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def degrade(
-    photo: np.ndarray, kind: str, severity: float, rng: np.random.Generator
-) -> np.ndarray:
+def degrade(photo: np.ndarray, kind: str, severity: float, rng: np.random.Generator) -> np.ndarray:
     """Gives a copy of a photo with one fault; the photo itself is not changed.
 
     Args:
@@ -173,9 +171,7 @@ def degrade(
     """
     photo = np.asarray(photo)
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[-1] != 3 or not photo.size:
-        raise ValueError(
-            f"Expected a uint8 photo [H, W, 3]. Received: {photo.dtype} {photo.shape}"
-        )
+        raise ValueError(f"Expected a uint8 photo [H, W, 3]. Received: {photo.dtype} {photo.shape}")
     if kind != NONE and kind not in DEGRADATIONS:
         raise ValueError(f"Expected a kind of {[NONE, *DEGRADATIONS]}. Received: {kind!r}")
     if not 0 <= severity <= 1:
