@@ -90,7 +90,8 @@ class SeriesBatches:
     N, N]` float32, where (i, j) says how far photo i is preferred to photo j; weights `[B, N, N]`
     float32, 1 for each labelled pair in the one direction in which the dataset gives it (the model
     is swap-symmetric: the other one would say the same) and 0 for all else: pairs across series,
-    ties, pairs without a published label, pairs with a photo that cannot be decoded, empty places.
+    ties, pairs without a published label, pairs with a photo that cannot be decoded, and the few
+    places that are left over, which repeat photos of the pack before.
 
     Photos are decoded in parallel while the model works. Only encoded photos of the series at hand
     are held in memory.
@@ -99,7 +100,7 @@ class SeriesBatches:
         series: `tf.data.Dataset` of TFDS examples. It is read once to learn the series' sizes.
         options: `BatchOptions`.
         epochs: How many there will be. Another order may need another number of packs; each epoch
-            is given as many batches as the longest, and empty packs fill it up.
+            is given as many batches as the longest, and packs that weigh nothing fill it up.
 
     Attributes:
         epoch: Read when an iteration starts. With `seed` it fixes the order, so a run that goes on
@@ -143,14 +144,15 @@ class SeriesBatches:
         return pack_series(items, options.pack_size, size_of)
 
     def _epoch_arrays(self):
-        epoch, number = self.epoch, 0
+        epoch, number, spare = self.epoch, 0, None
         for pack in self._packed(self.series.as_numpy_iterator(), epoch, _photo_count):
-            yield self._arrays(pack, epoch)
-            number += 1
+            arrays = self._arrays(pack, epoch, spare)
+            yield arrays
+            number, spare = number + 1, arrays[0]
         for _ in range(self.batches * self.options.batch_size - number):
-            yield self._arrays([], epoch)
+            yield self._arrays([], epoch, spare)
 
-    def _arrays(self, pack, epoch):
+    def _arrays(self, pack, epoch, spare):
         options = self.options
         photo_bytes = np.full([options.pack_size], b"", object)
         mirrored = np.zeros([options.pack_size], bool)
@@ -164,6 +166,10 @@ class SeriesBatches:
             places = start + pairs["first"], start + pairs["second"]
             labels[places], weights[places] = self._labels(pairs["preference"])
             start = stop
+        # Blank photos would upset the statistics of batch normalisation, so badly that the last
+        # packs of an epoch undo what it has learned: photos that were seen already fill the places.
+        spare = photo_bytes[:start] if spare is None else spare
+        photo_bytes[start:] = np.resize(spare, options.pack_size - start)
         return photo_bytes, mirrored, labels, weights
 
     def _labels(self, preference):

@@ -14,9 +14,10 @@ class MultiRateSGD(keras.optimizers.SGD):
 
     1. `g' = g + weight_decay * w`, PyTorch's way of decay (Keras' own one decays apart from the
        gradient, and would not use the faster rate).
-    2. `m = momentum * m - rate * g'`, where `rate` is `learning_rate * dense_multiplier` if w is a
-       matrix, as the kernel of a fully connected layer is and nothing else, else `learning_rate`.
-    3. `w = w + m`.
+    2. `m = momentum * m + g'`.
+    3. `w = w - rate * m`, where `rate` is `learning_rate * dense_multiplier` if w is a matrix, as
+       the kernel of a fully connected layer is and nothing else, else `learning_rate`. So a smaller
+       rate takes effect at once (in Keras' own order it waits until the momentum has faded).
 
     Args:
         learning_rate: Float, or a schedule. Defaults to `1e-5`, the authors'.
@@ -49,11 +50,14 @@ class MultiRateSGD(keras.optimizers.SGD):
         self.gradient_decay = gradient_decay
 
     def update_step(self, gradient, variable, learning_rate):
-        decay = ops.cast(self.gradient_decay, variable.dtype)
-        gradient = ops.cast(gradient, variable.dtype) + decay * variable
+        gradient = ops.cast(gradient, variable.dtype) + self.gradient_decay * variable
+        if self.momentum:
+            velocity = self.momentums[self._get_variable_index(variable)]
+            self.assign(velocity, self.momentum * velocity + gradient)
+            gradient = velocity
         is_dense = len(variable.shape) == 2
         rate = learning_rate * self.dense_multiplier if is_dense else learning_rate
-        super().update_step(gradient, variable, rate)
+        self.assign_sub(variable, ops.cast(rate, variable.dtype) * gradient)
 
     def get_config(self):
         config = super().get_config()

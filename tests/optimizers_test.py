@@ -1,28 +1,30 @@
 import keras
 import numpy as np
+import pytest
 
 from keras_series.optimizers import MultiRateSGD
 
 
-def numpy_steps(weight, gradients, rate, momentum, decay):
+def numpy_steps(weight, gradients, rates, momentum, decay):
     """PyTorch's documented update, in NumPy."""
-    velocity = np.zeros_like(weight)
-    for gradient in gradients:
-        velocity = momentum * velocity - rate * (gradient + decay * weight)
-        weight = weight + velocity
+    velocity = 0.0
+    for gradient, rate in zip(gradients, rates, strict=True):
+        velocity = momentum * velocity + gradient + decay * weight
+        weight = weight - rate * velocity
     return weight
 
 
-def test_rates_follow_the_rank_of_the_variable():
-    settings = {"momentum": 0.8, "dense_multiplier": 5.0, "gradient_decay": 0.1}
-    optimizer = MultiRateSGD(learning_rate=0.01, **settings)
-    shapes = {(1, 1, 2, 3): 0.01, (2, 3): 0.05, (3,): 0.01}
-    variables = [keras.Variable(np.full(shape, 0.7, "float32")) for shape in shapes]
-    gradients = [0.3, -0.2, 0.5]
-    for gradient in gradients:
-        optimizer.apply([np.full(shape, gradient, "float32") for shape in shapes], variables)
-    for variable, rate in zip(variables, shapes.values(), strict=True):
-        expected = numpy_steps(0.7, gradients, rate, 0.8, 0.1)
+@pytest.mark.parametrize("momentum", [0.8, 0.0])
+def test_rates_follow_the_rank_of_the_variable(momentum):
+    optimizer = MultiRateSGD(momentum=momentum, dense_multiplier=5.0, gradient_decay=0.1)
+    multipliers = {(1, 1, 2, 3): 1, (2, 3): 5, (3,): 1}
+    variables = [keras.Variable(np.full(shape, 0.7, "float32")) for shape in multipliers]
+    gradients, rates = [0.3, -0.2, 0.5], np.array([0.01, 0.01, 0.002])
+    for gradient, rate in zip(gradients, rates, strict=True):
+        optimizer.learning_rate = rate
+        optimizer.apply([np.full(v.shape, gradient, "float32") for v in variables], variables)
+    for variable, multiplier in zip(variables, multipliers.values(), strict=True):
+        expected = numpy_steps(0.7, gradients, multiplier * rates, momentum, 0.1)
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-5)
 
 
