@@ -242,7 +242,7 @@ def pack_series(series, pack_size, size_of):
     Example:
 
     >>> list(pack_series(["abc", "de", "fg", "h", "ijkl"], pack_size=4, size_of=len))
-    [['abc', 'h'], ['de', 'fg'], ['ijkl']]
+    [['de', 'fg'], ['abc', 'h'], ['ijkl']]
     """
     packs = []  # Lists of series, beside the photos they hold.
     for each in series:
