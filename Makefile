@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/installed
 RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint clean
 
 demo: $(INSTALLED)  ## Prepare drawn series, train, evaluate, export, and judge photos.
 	@PYTHON=$(RUN) DEMO=$(DEMO) PHOTOS="$(PHOTOS)" ./demo.sh

@@ -43,7 +43,7 @@ def score_photos(model, paths, batch_size):
 
     Args:
         model: What `tf.saved_model.load` gives.
-        paths: Files of any format; those that cannot be decoded get no score.
+        paths: Files of any format; those that cannot be read or decoded get no score.
         batch_size: Photos in a call.
 
     Yields:
@@ -53,10 +53,17 @@ def score_photos(model, paths, batch_size):
 
     score = model.signatures["score"]
     for start in range(0, len(paths), batch_size):
-        photo_bytes = [path.read_bytes() for path in paths[start : start + batch_size]]
+        photo_bytes = [_read(path) for path in paths[start : start + batch_size]]
         outputs = score(photo_bytes=tf.constant(photo_bytes))
         for value, valid in zip(outputs["score"].numpy(), outputs["valid"].numpy(), strict=True):
             yield float(value) if valid else None
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # No photo either: the model says so, and the others are judged.
 
 
 def print_series(name, paths, scores):

@@ -30,7 +30,7 @@ def run(main, *required):
 def _main(main, argv):
     if len(argv) > 1:
         raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
-    if flags.FLAGS["verbosity"].using_default_value:
+    if not flags.FLAGS["verbosity"].present:
         # TFDS and TensorFlow tell every file that they open.
         logging.set_verbosity(logging.WARNING)
     try:

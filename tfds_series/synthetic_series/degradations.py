@@ -25,8 +25,9 @@ _OVER_STOPS = 2.8
 # Noise and JPEG blocks are made at these longer edges, so that they survive being made small.
 _NOISE_EDGE = 140
 _NOISE_DEVIATION = 0.17
-_JPEG_EDGE = 176
-_TILT_DEGREES = 15.0
+_JPEG_EDGE = 128
+_JPEG_QUALITIES = (70, 5)
+_TILT_DEGREES = 20.0
 # The share of the subject that is outside the frame at severity 1.
 _CUT_SHARE = 0.7
 _CENTRE_BOX = (0.25, 0.25, 0.75, 0.75)
@@ -88,8 +89,9 @@ def jpeg_blocks(photo: np.ndarray, severity: float, rng: np.random.Generator) ->
     small_height, small_width = _working_shape(height, width, _JPEG_EDGE)
     small = Image.fromarray(photo).resize((small_width, small_height), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    quality = max(2, round(30 * (4 / 30) ** severity))
-    small.save(buffer, "JPEG", quality=quality, subsampling=2)
+    best, worst = _JPEG_QUALITIES
+    quality = round(best * (worst / best) ** severity)
+    small.save(buffer, "JPEG", quality=quality, subsampling=0)
     error = np.asarray(Image.open(buffer), np.float32) - np.asarray(small, np.float32)
     error *= min(1.0, severity / 0.1)  # Even the best quality is not "unchanged".
     planes = [_resize_plane(error[..., channel], (width, height)) for channel in range(3)]
@@ -97,7 +99,7 @@ def jpeg_blocks(photo: np.ndarray, severity: float, rng: np.random.Generator) ->
 
 
 def tilted_horizon(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Rotates by up to 15 degrees and keeps the largest upright frame of the same aspect inside."""
+    """Rotates by up to 20 degrees and keeps the largest upright frame of the same aspect inside."""
     angle = np.radians(_TILT_DEGREES * severity) * rng.choice((-1.0, 1.0))
     height, width = photo.shape[:2]
     aspect = max(width / height, height / width)
