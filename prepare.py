@@ -2,8 +2,9 @@
 
     python prepare.py --dataset=synthetic_series/scenes --sheet=scenes.png
 
-Done once: typed again, it only shows. `--dataset=synthetic_series/photos` makes series of your own
-photographs, without any label; without photographs it says where to put them.
+Done once: typed again, it only shows. Your own photographs become series without any label by
+
+    python prepare.py --dataset=synthetic_series/photos --manual_dir=/path/to/photos
 """
 
 from absl import flags
@@ -16,6 +17,12 @@ _DATASET = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where TFDS keeps prepared datasets. By default ~/tensorflow_datasets."
 )
+_MANUAL_DIR = flags.DEFINE_string(
+    "manual_dir",
+    None,
+    "Folder of what a dataset cannot download: your photographs for synthetic_series/photos. "
+    "It is only read. By default downloads/manual in --data_dir.",
+)
 _SHEET = flags.DEFINE_string("sheet", None, "PNG to draw the first series of --split on.")
 _PHOTOS = flags.DEFINE_string(
     "photos", None, "Folder to write the photos of the first series of --split to."
@@ -27,7 +34,7 @@ _SERIES = flags.DEFINE_integer("series", 4, "How many series --sheet and --photo
 def main():
     from tfds_series import preparation
 
-    builder = preparation.prepare(_DATASET.value, _DATA_DIR.value)
+    builder = preparation.prepare(_DATASET.value, _DATA_DIR.value, _MANUAL_DIR.value)
     print(f"\n{builder.info.full_name}\n{'split':<12}{'series':>8}{'photos':>8}{'pairs':>8}")
     for split, (series, photos, pairs) in preparation.count(builder).items():
         print(f"{split:<12}{series:>8}{photos:>8}{pairs:>8}")

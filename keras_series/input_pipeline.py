@@ -5,9 +5,9 @@ import zlib
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from keras_series.photos import decode_photos
+from tfds_series.preparation import prepare
 
 # Packs that are filled side by side, and series that are shuffled among each other: enough to leave
 # hardly a place empty and to mix well (TFDS mixes when it writes), few enough to stay below 400 MB
@@ -65,16 +65,9 @@ def load_series(dataset, split, data_dir=None):
 
     Raises:
         ValueError: If there is no such dataset or split.
+        FileNotFoundError: If it needs files of the user's, see `tfds_series.preparation.prepare`.
     """
-    import tfds_series  # noqa: F401  (registers the datasets)
-
-    try:
-        builder = tfds.builder(dataset, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError as error:
-        raise ValueError(
-            f"Expected the name of a dataset, as synthetic_series/scenes. Received: {dataset!r}"
-        ) from error
-    builder.download_and_prepare()
+    builder = prepare(dataset, data_dir)
     if split.split("[")[0] not in builder.info.splits:
         raise ValueError(
             f"Expected one of the splits {', '.join(builder.info.splits)} of {dataset}. "

@@ -107,6 +107,12 @@ def first_gif_frame(photo_bytes):
     return tf.strings.join(parts)
 
 
+def is_animated_webp(photo_bytes):
+    """Whether a WebP says that it is an animation, bool scalar."""
+    has_flags = _text_at(photo_bytes, 12, 4) == b"VP8X"
+    return has_flags & (number_at(photo_bytes, 20, 1) // 2 % 2 == 1)
+
+
 def bmp_palette(photo_bytes):
     """Colours of an 8-bit BMP, uint8 `[256, 3]`: TensorFlow's decoder gives their numbers only."""
     palette = bytes_at(photo_bytes, 14 + number_at(photo_bytes, 14, 4), 4 * 256)

@@ -13,6 +13,7 @@ from keras_series.photo_headers import (
     PhotoFormat,
     bmp_palette,
     first_gif_frame,
+    is_animated_webp,
     number_at,
     read_format,
     read_orientation,
@@ -218,6 +219,10 @@ def _decode_jpeg(photo_bytes, size, image_size, resize):
 
 
 def _decode_webp(photo_bytes):
+    # Not left to the decoder: on an animation TensorFlow 2.21's ends the process.
+    photo_bytes = require(
+        ~is_animated_webp(photo_bytes), photo_bytes, "a WebP of one photo", ["an animation"]
+    )
     # Not decode_webp: a server of TensorFlow 2.20 must be able to load the graph.
     pixels = tf.io.decode_image(photo_bytes, expand_animations=False)
     return _whole(tf.ensure_shape(pixels, [None, None, None])[..., :3])

@@ -6,6 +6,7 @@ result without rounding is up to 1 level off. A JPEG decoded at a reduced scale 
 
 import io
 import pathlib
+import re
 import struct
 import zlib
 
@@ -329,7 +330,7 @@ def test_error_says_what_came():
         tf.errors.InvalidArgumentError, match=r"Expected a JPEG, PNG, WebP"
     ) as error:
         decode_photo(b"a photo")
-    assert "7 b'bytes that begin' [97 32 112" in str(error.value)
+    assert re.search(r"\b7\b.*bytes that begin.*97,? 32,? 112", str(error.value), re.DOTALL)
 
 
 def good_and_broken():

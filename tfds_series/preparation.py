@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 import pathlib
 
 import tensorflow_datasets as tfds
@@ -11,18 +12,36 @@ THUMBNAIL = (160, 120)
 LINE = 14
 
 
-def prepare(dataset, data_dir=None):
+def prepare(dataset, data_dir=None, manual_dir=None):
     """Prepares a dataset unless it is there already.
 
     Args:
         dataset: A TFDS name, as `"synthetic_series/scenes"`.
         data_dir: Where TFDS keeps its datasets. Defaults to TFDS' own choice.
+        manual_dir: Folder of what the user must provide, as photographs. Defaults to TFDS' own
+            choice, `downloads/manual` in `data_dir`.
 
     Returns:
         The prepared TFDS builder.
+
+    Raises:
+        ValueError: If there is no such dataset.
+        FileNotFoundError: If the dataset needs `manual_dir` and it is missing or empty. The message
+            says what to put there.
     """
-    builder = tfds.builder(dataset, data_dir=data_dir)
-    builder.download_and_prepare()
+    try:
+        builder = tfds.builder(dataset, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        raise ValueError(
+            f"Expected the name of a dataset, as synthetic_series/scenes. Received: {dataset!r}"
+        ) from error
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir and os.path.expanduser(manual_dir))
+    try:
+        builder.download_and_prepare(download_config=config)
+    except AssertionError as error:
+        if "Manual directory" not in str(error):
+            raise
+        raise FileNotFoundError(str(error)) from error
     return builder
 
 
