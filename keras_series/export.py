@@ -74,7 +74,10 @@ class ServingModule(tf.Module):
         photos, valid = decode_photos(
             photo_bytes, self._image_size, resize=self._resize, max_pixels=self._max_pixels
         )
-        return self._embed(photos)[0], valid
+        # Convolutions fused with their normalisation fail on no photo at all: a blank one stands in.
+        count = tf.shape(photos)[0]
+        photos = tf.pad(photos, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
+        return self._embed(photos)[0][:count], valid
 
 
 def freeze(function, *specs):

@@ -266,7 +266,7 @@ def test_tilt_turns_a_horizon_by_its_angle():
     result = degraded(photo, "tilted_horizon", 0.6)
     rows = (result[..., 0] > 127).sum(0)
     slope = np.polyfit(np.arange(len(rows)), rows, 1)[0]
-    assert np.degrees(np.arctan(abs(slope))) == pytest.approx(0.6 * 15, abs=0.3)
+    assert np.degrees(np.arctan(abs(slope))) == pytest.approx(0.6 * 20, abs=0.3)
 
 
 def test_cut_off_takes_a_growing_share_of_the_subject():
