@@ -13,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test lint clean
 
-demo: $(INSTALLED)  ## Prepare drawn series, train, evaluate, export, and judge photos.
+demo: $(INSTALLED)
 	@PYTHON=$(RUN) DEMO=$(DEMO) PHOTOS="$(PHOTOS)" ./demo.sh
 
 test: $(INSTALLED)

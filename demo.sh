@@ -32,6 +32,6 @@ Everything is in $DEMO/
 
 Next
   Judge your own photos:     make demo PHOTOS=/path/to/photos
-  Learn from your own:       see "Your own photos" in README.md
+  Learn from your own:       see docs/training.md
   The paper's network:       python train.py --flagfile=configs/photo_triage.flags --help
 END
