@@ -74,7 +74,7 @@ class ServingModule(tf.Module):
         photos, valid = decode_photos(
             photo_bytes, self._image_size, resize=self._resize, max_pixels=self._max_pixels
         )
-        # A convolution fused with its normalisation fails on an empty batch: a blank photo fills it.
+        # Convolutions fused with their normalisation fail on an empty batch: a blank fills it.
         count = tf.shape(photos)[0]
         photos = tf.pad(photos, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
         return self._embed(photos)[0][:count], valid
