@@ -65,7 +65,8 @@ def main():
         raise ValueError(f"Expected photos in {_PHOTOS.value!r}. Received: none")
     photos = [photo_folder.read_scene(source.path, _EDGE.value) for source in sources]
     preference = tf.saved_model.load(_MODEL.value).signatures["preference"]
-    print_row("\nseverity", [*SEVERITIES, "all"])
+    print()
+    print_row("severity", [*SEVERITIES, "all"])
     shares = []
     for kind in DEGRADATIONS:
         row = [wins(preference, photos, kind, each, _COPIES.value) for each in SEVERITIES]
