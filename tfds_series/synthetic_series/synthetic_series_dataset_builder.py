@@ -33,7 +33,7 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
     """
 
     scenes: str = "drawn"
-    train_series: int = 2400
+    train_series: int = 2600
     validation_series: int = 150
     test_series: int = 200
     photo_size: int = 192
