@@ -57,8 +57,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = """\
     Only the config `photos` needs this: put your own photographs (JPEG, PNG, WebP, TIFF, ...), at
     least three different ones, in any folders, into the manual directory, by default
-    `~/tensorflow_datasets/downloads/manual/`, or name another folder with
-    `tfds.download.DownloadConfig(manual_dir=...)`. They are only read.
+    `~/tensorflow_datasets/downloads/manual/`, or name another folder by
+    `prepare.py --manual_dir=...` or `tfds.download.DownloadConfig(manual_dir=...)`. They are
+    only read.
     """
     BUILDER_CONFIGS = [  # noqa: RUF012
         SyntheticSeriesConfig(name="scenes", description="Scenes drawn by the program."),
