@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
+from tqdm import tqdm
 
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".mpo")
 _MAX_PIXELS = 200_000_000
@@ -38,7 +39,7 @@ def find_photos(folder: str | os.PathLike) -> tuple[list[SourcePhoto], list[str]
     folder = pathlib.Path(folder)
     photos: dict[str, SourcePhoto] = {}
     unreadable = []
-    for path in sorted(folder.rglob("*")):
+    for path in tqdm(sorted(folder.rglob("*")), unit=" files", disable=None, leave=False):
         if path.suffix.lower() not in _SUFFIXES or not path.is_file():
             continue
         try:
