@@ -78,7 +78,12 @@ def parse_overrides(texts):
 
 def main():
     workdir = pathlib.Path(_WORKDIR.value)
-    cli.keep_flags(__name__, workdir / "flags.txt", changeable=["epochs", "data_dir", "workdir"])
+    cli.keep_flags(
+        __name__,
+        workdir / "flags.txt",
+        changeable=["epochs", "data_dir", "workdir"],
+        started=(workdir / "metrics.csv").exists(),
+    )
 
     from keras_series.training import Recipe, train
 

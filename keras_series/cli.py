@@ -41,20 +41,22 @@ def _main(main, argv):
         sys.exit(1)
 
 
-def keep_flags(module, path, changeable=()):
+def keep_flags(module, path, changeable=(), started=True):
     """Writes a script's flags to a file that `--flagfile` reads, so that the run can be repeated.
 
     Args:
         module: Name of the script's module, its `__name__`.
         path: File to write. Its folder is made.
         changeable: Names of flags that may differ from what the file has.
+        started: Whether there is a run to go on with. The flags of one that failed before its first
+            epoch are replaced.
 
     Raises:
         ValueError: If the file is there with other flags: the folder is another run's.
     """
     path = pathlib.Path(path)
     given = _flag_lines(module)
-    if path.exists():
+    if started and path.exists():
         kept = path.read_text(encoding="utf-8").splitlines()
         prefixes = tuple(f"--{name}=" for name in changeable)
         differing = [line for line in set(given) ^ set(kept) if not line.startswith(prefixes)]

@@ -141,6 +141,14 @@ def test_other_flags_in_the_same_folder_are_refused(finished, data_dir):
     assert "Traceback" not in result.stderr
 
 
+def test_run_that_failed_at_once_can_be_mended(data_dir, tmp_path):
+    failed = train(tmp_path, data_dir, "--epochs=1", "--override=arrangement=diagonal")
+    assert failed.returncode == 1
+    assert "diagonal" in failed.stderr
+    mended = train(tmp_path, data_dir, "--epochs=1", "--override=arrangement=channel")
+    assert mended.returncode == 0, mended.stderr
+
+
 def test_stray_and_unknown_arguments_are_refused(tmp_path):
     stray = run("train.py", f"--workdir={tmp_path}", "--dataset=few_series", "stray")
     unknown = run("train.py", f"--workdir={tmp_path}", "--dataset=few_series", "--speed=9")
