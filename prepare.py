@@ -5,6 +5,10 @@
 Done once: typed again, it only shows. Your own photographs become series without any label by
 
     python prepare.py --dataset=synthetic_series/photos --manual_dir=/path/to/photos
+
+and a copy of PhotoTriage, zipped or not, becomes the dataset of the paper by
+
+    python prepare.py --dataset=photo_triage --manual_dir=/path/to/copy
 """
 
 from absl import flags
@@ -12,7 +16,10 @@ from absl import flags
 from keras_series import cli
 
 _DATASET = flags.DEFINE_string(
-    "dataset", None, "TFDS name, as synthetic_series/scenes or synthetic_series/photos."
+    "dataset",
+    None,
+    "TFDS name: synthetic_series/scenes, synthetic_series/photos, photo_triage, or "
+    "photo_triage/reviews with the reviewers' votes and reasons.",
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where TFDS keeps prepared datasets. By default ~/tensorflow_datasets."
@@ -20,8 +27,8 @@ _DATA_DIR = flags.DEFINE_string(
 _MANUAL_DIR = flags.DEFINE_string(
     "manual_dir",
     None,
-    "Folder of what a dataset cannot download: your photographs for synthetic_series/photos. "
-    "It is only read. By default downloads/manual in --data_dir.",
+    "Folder of what a dataset cannot download: your photographs for synthetic_series/photos, your "
+    "copy for photo_triage. It is only read. By default downloads/manual in --data_dir.",
 )
 _SHEET = flags.DEFINE_string("sheet", None, "PNG to draw the first series of --split on.")
 _PHOTOS = flags.DEFINE_string(
@@ -35,10 +42,9 @@ def main():
     from tfds_series import preparation
 
     builder = preparation.prepare(_DATASET.value, _DATA_DIR.value, _MANUAL_DIR.value)
-    print(f"\n{builder.info.full_name}\n{'split':<12}{'series':>8}{'photos':>8}{'pairs':>8}")
-    for split, (series, photos, pairs) in preparation.count(builder).items():
-        print(f"{split:<12}{series:>8}{photos:>8}{pairs:>8}")
-    examples = preparation.first_series(builder, _SPLIT.value, _SERIES.value)
+    print(f"\n{preparation.describe(builder)}")
+    if _SHEET.value or _PHOTOS.value:
+        examples = preparation.first_series(builder, _SPLIT.value, _SERIES.value)
     if _SHEET.value:
         preparation.draw_contact_sheet(examples, _SHEET.value)
         print(f"Contact sheet: {_SHEET.value}")

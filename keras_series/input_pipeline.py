@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_series.photos import decode_photos
-from tfds_series.preparation import prepare
+from tfds_series.preparation import check_split, prepare
 
 # Packs that are filled side by side, and series that are shuffled among each other: enough to leave
 # hardly a place empty and to mix well (TFDS mixes when it writes), few enough to stay below 400 MB
@@ -68,11 +68,7 @@ def load_series(dataset, split, data_dir=None):
         FileNotFoundError: If it needs files of the user's, see `tfds_series.preparation.prepare`.
     """
     builder = prepare(dataset, data_dir)
-    if split.split("[")[0] not in builder.info.splits:
-        raise ValueError(
-            f"Expected one of the splits {', '.join(builder.info.splits)} of {dataset}. "
-            f"Received: {split!r}"
-        )
+    check_split(builder, split)
     return builder.as_dataset(split=split)
 
 

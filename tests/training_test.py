@@ -14,6 +14,7 @@ from keras_series import cli, input_pipeline
 from keras_series.inference import embed_series
 from keras_series.run_folder import read_metrics
 from tests.input_pipeline_test import encode, example
+from tfds_series.features import series_features
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -25,20 +26,7 @@ class FewSeries(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self):
-        features = {
-            "series_id": tfds.features.Text(),
-            "photos": tfds.features.Sequence(
-                {
-                    "photo_bytes": tfds.features.Tensor(shape=(), dtype=np.object_),
-                    "file_name": tfds.features.Text(),
-                    "rank": np.int32,
-                }
-            ),
-            "pairs": tfds.features.Sequence(
-                {"first": np.int32, "second": np.int32, "preference": np.float32}
-            ),
-        }
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+        return tfds.core.DatasetInfo(builder=self, features=series_features())
 
     def _split_generators(self, dl_manager):
         return {split: self._generate_examples() for split in ("train", "validation", "test")}

@@ -1,5 +1,5 @@
-"""TFDS builders of photo series; importing it makes `tfds.load("synthetic_series")` work."""
+"""TFDS builders of photo series; importing it makes `tfds.load("photo_triage")` work."""
 
-from tfds_series import synthetic_series
+from tfds_series import photo_triage, synthetic_series
 
-__all__ = ["synthetic_series"]
+__all__ = ["photo_triage", "synthetic_series"]

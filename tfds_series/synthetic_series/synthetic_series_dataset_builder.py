@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets.public_api as tfds
 from absl import logging
 
+from tfds_series.features import series_features
 from tfds_series.synthetic_series import photo_folder, scenes, workers
 from tfds_series.synthetic_series.series import SeriesOptions, make_series
 
@@ -71,21 +72,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         """Returns the dataset metadata."""
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict({
-                "series_id": tfds.features.Text(),
-                "photos": tfds.features.Sequence({
-                    # Encoded, since the photos of a series differ in size.
-                    "photo_bytes": tfds.features.Tensor(shape=(), dtype=np.object_),
-                    "file_name": tfds.features.Text(),
-                    "rank": np.int32,
-                    "degradation": tfds.features.Text(),
-                    "severity": np.float32,
-                }),
-                "pairs": tfds.features.Sequence(
-                    {"first": np.int32, "second": np.int32, "preference": np.float32}
-                ),
-            })
-        )  # fmt: skip
+            features=series_features(
+                photo={"degradation": tfds.features.Text(), "severity": np.float32}
+            )
+        )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         """Returns SplitGenerators."""

@@ -1,0 +1,5 @@
+"""PhotoTriage, series of personal photos with people's preferences: see README.md."""
+
+from tfds_series.photo_triage.photo_triage_dataset_builder import Builder, PhotoTriageConfig
+
+__all__ = ["Builder", "PhotoTriageConfig"]

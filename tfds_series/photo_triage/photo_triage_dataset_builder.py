@@ -1,0 +1,226 @@
+"""photo_triage dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import urllib.request
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow_datasets.public_api as tfds
+from absl import logging
+from PIL import Image
+
+from tfds_series.features import series_features
+from tfds_series.photo_triage import pair_lists, reviews
+from tfds_series.photo_triage.left_out import LeftOut, file_name
+from tfds_series.photo_triage.pair_lists import ListedSeries
+from tfds_series.photo_triage.source_files import LISTS, UNREADABLE, SourceFiles
+
+_HOMEPAGE = "https://phototriage.cs.princeton.edu/dataset.html"
+_URLS = {
+    "train_val": "http://phototriage.cs.princeton.edu/data/train_val.zip",
+    "test": "http://phototriage.cs.princeton.edu/data/test.zip",
+}
+_INSTRUCTIONS = f"""\
+PhotoTriage (Chang et al., SIGGRAPH 2016) has to be fetched by hand where its server cannot be
+reached from here.
+
+Fetch   train_val.zip and test.zip, about 2 GB, as {_HOMEPAGE} says,
+        from {" and ".join(_URLS.values())}.
+        The server is often down: then ask the authors, or a colleague who has a copy.
+Put     them, as they are or unpacked, into a folder of their own and name it by
+        `python prepare.py --dataset=photo_triage --manual_dir=FOLDER` or
+        `tfds.download.DownloadConfig(manual_dir=FOLDER)`. It is only read.
+Right   is any folder that holds, at any depth or in the zip files,
+          train_pairlist.txt, val_pairlist.txt   and test_pairlist.txt, if the test part is wanted
+          000001-01.JPG, 000001-02.JPG, ...      the photos
+          reviews_trainval/000001.json, ...      for photo_triage/reviews only
+Terms   research use; cite the paper; do not pass the photos on.
+"""
+_PATIENCE = 20  # Seconds.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+
+
+@dataclasses.dataclass(eq=False)
+class PhotoTriageConfig(tfds.core.BuilderConfig):
+    """What is told of each series.
+
+    Attributes:
+        with_reviews: whether the reviewers' votes and reasons are added.
+    """
+
+    with_reviews: bool = False
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """DatasetBuilder for photo_triage dataset."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}  # noqa: RUF012
+    MANUAL_DOWNLOAD_INSTRUCTIONS = _INSTRUCTIONS
+    BUILDER_CONFIGS = [  # noqa: RUF012
+        PhotoTriageConfig(name="pairs", description="Photos and preferences of their pairs."),
+        PhotoTriageConfig(
+            name="reviews", description="With the reviewers' votes and reasons.", with_reviews=True
+        ),
+    ]
+    # Series, photos, pairs and ties of the published dataset; photos of the test split not counted.
+    PUBLISHED_COUNTS = {  # noqa: RUF012
+        "train": (4560, 12019, 12075, 91),
+        "validation": (195, 503, 483, 1),
+        "test": (967, None, 2585, 0),
+    }
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        """Returns the dataset metadata."""
+        features = series_features()
+        if self.builder_config.with_reviews:
+            features = series_features(
+                pair={"left_votes": np.int32, "right_votes": np.int32},
+                series={
+                    "aligned": np.bool_,
+                    "reasons": tfds.features.Sequence({
+                        "pair": np.int32,
+                        "photo": np.int32,
+                        "is_praise": np.bool_,
+                        "text": tfds.features.Text(),
+                    }),
+                },
+            )  # fmt: skip
+        return self.dataset_info_from_configs(
+            features=features, homepage=_HOMEPAGE, metadata=tfds.core.MetadataDict()
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        """Returns SplitGenerators."""
+        files = _find_files(dl_manager)
+        lists = _read_lists(files)
+        if self.builder_config.with_reviews and not files.reviews:
+            raise FileNotFoundError(
+                "Expected reviews_trainval/*.json for photo_triage/reviews. Received: a copy "
+                "without them; the config photo_triage/pairs does without"
+            )
+        report = self.info.metadata
+        report.clear()
+        report.update(missing_splits=[split for split in LISTS if split not in lists])
+        if report["missing_splits"]:
+            logging.warning("Left out the test split: this copy has no test part.")
+        left_out = LeftOut(lists, report)
+        left_out.add_missing(lists, files)
+        if self.builder_config.with_reviews:
+            report.update(aligned_series=0, unreadable_reviews={})
+        return {
+            split: self._generate_examples(series, files, left_out)
+            for split, series in lists.items()
+        }
+
+    def _generate_examples(
+        self, listed: dict[int, ListedSeries], files: SourceFiles, left_out: LeftOut
+    ) -> Iterator[tuple[str, dict]]:
+        """Yields examples."""
+        for number, series in listed.items():
+            photos = {}
+            for photo in sorted(series.ranks):
+                content = _read_photo(number, photo, files, left_out)
+                if content is not None:
+                    photos[photo] = content
+            example = _make_example(number, series, photos)
+            if not example["pairs"]:
+                left_out.add_series(example["series_id"])
+                continue
+            if self.builder_config.with_reviews:
+                self._add_reviews(example, number, series, list(photos), files)
+            yield example["series_id"], example
+
+    def _add_reviews(self, example, number, series, photos, files):
+        report = self.info.metadata
+        entries = []
+        if number in files.reviews:
+            try:
+                entries = reviews.read_reviews(files.reviews[number].read())
+            except (ValueError, *UNREADABLE) as error:
+                logging.warning("Left out the reviews in %s: %s", files.reviews[number], error)
+                report["unreadable_reviews"][example["series_id"]] = str(error)
+        photo_of_number = reviews.align(entries, series)
+        report["aligned_series"] += photo_of_number is not None
+        reviews.attach(example, entries, photo_of_number, photos)
+
+
+def _find_files(dl_manager):
+    """The files of the user's copy, else of the published one."""
+    try:
+        files = SourceFiles(dl_manager.manual_dir)
+        received = f"nothing of it in {dl_manager.manual_dir}"
+    except AssertionError as error:  # So TFDS says that there is no manual directory.
+        files = None
+        received = str(error).partition(". ")[0]
+    if files:
+        return files
+    try:
+        # TFDS would knock for minutes at a server that is not there.
+        request = urllib.request.Request(_URLS["train_val"], method="HEAD")
+        urllib.request.urlopen(request, timeout=_PATIENCE).close()
+        archives = dl_manager.download(_URLS)
+    except Exception as error:  # Whatever keeps it from being downloaded, this is what to do.
+        raise FileNotFoundError(
+            f"Expected the PhotoTriage dataset. Received: {received}; and it cannot be downloaded: "
+            f"{str(error)[:200]}\n\n{_INSTRUCTIONS}"
+        ) from error
+    return SourceFiles(archives=list(archives.values()))
+
+
+def _read_lists(files):
+    """The series of each split that the copy has, checked."""
+    lists = {}
+    for split in LISTS:
+        if split == "test" and not files.lists[split]:
+            continue
+        try:
+            text = files.read_list(split)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{error}.\n\n{_INSTRUCTIONS}") from error
+        lists[split] = pair_lists.read_pair_list(text, LISTS[split], split == "test")
+    pair_lists.check_disjoint(lists)
+    if not any((number, 1) in files.photos for number in lists.get("test", ())):
+        lists.pop("test", None)
+    return lists
+
+
+def _read_photo(number, photo, files, left_out):
+    """The bytes of a photo; `None` if it is missing or cannot be decoded."""
+    file = files.photos.get((number, photo))
+    if file is None:
+        return None
+    try:
+        content = file.read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(io.BytesIO(content), formats=_FORMATS).load()
+    except (*UNREADABLE, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        left_out.add_undecodable(file_name(number, photo), error)
+        return None
+    return content
+
+
+def _make_example(number, series, photos):
+    """The example of a series, of the photos `{number: bytes}` that there are."""
+    places = {photo: place for place, photo in enumerate(photos)}
+    return {
+        "series_id": f"{number:06d}",
+        "photos": [
+            {
+                "photo_bytes": content,
+                "file_name": file_name(number, photo),
+                "rank": series.ranks[photo],
+            }
+            for photo, content in photos.items()
+        ],
+        "pairs": [
+            {"first": places[a], "second": places[b], "preference": preference}
+            for (a, b), preference in sorted(series.preferences.items())
+            if a in places and b in places
+        ],
+    }
