@@ -34,7 +34,12 @@ _SHEET = flags.DEFINE_string("sheet", None, "PNG to draw the first series of --s
 _PHOTOS = flags.DEFINE_string(
     "photos", None, "Folder to write the photos of the first series of --split to."
 )
-_SPLIT = flags.DEFINE_string("split", "test", "Split that --sheet and --photos take series from.")
+_SPLIT = flags.DEFINE_string(
+    "split",
+    None,
+    "Split that --sheet and --photos take series from. By default test, or validation where the "
+    "labels of test are not published.",
+)
 _SERIES = flags.DEFINE_integer("series", 4, "How many series --sheet and --photos take.", 1)
 
 
@@ -44,7 +49,8 @@ def main():
     builder = preparation.prepare(_DATASET.value, _DATA_DIR.value, _MANUAL_DIR.value)
     print(f"\n{preparation.describe(builder)}")
     if _SHEET.value or _PHOTOS.value:
-        examples = preparation.first_series(builder, _SPLIT.value, _SERIES.value)
+        split = _SPLIT.value or preparation.labelled_split(builder)
+        examples = preparation.first_series(builder, split, _SERIES.value)
     if _SHEET.value:
         preparation.draw_contact_sheet(examples, _SHEET.value)
         print(f"Contact sheet: {_SHEET.value}")

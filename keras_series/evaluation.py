@@ -98,7 +98,7 @@ def series_top_1(predictions, annotations):
 
     The photo found is that with the greatest sum of predicted preferences over the others. Where
     several are equal, each is taken to be chosen equally often. Series with an unpublished rank are
-    left out; where several photos share rank 1, any of them is right.
+    left out; where several photos share the best rank, any of them is right.
 
     Args:
         predictions: float `[P]`, P(first is preferred).
@@ -116,7 +116,7 @@ def series_top_1(predictions, annotations):
         ranks = annotations.ranks[place]
         if ranks.min() > 0:
             chosen = np.isclose(strengths[place], strengths[place].max(), rtol=0, atol=1e-9)
-            hits.append((ranks[chosen] == 1).mean())
+            hits.append((ranks[chosen] == ranks.min()).mean())
     return float(np.mean(hits)) if hits else None
 
 

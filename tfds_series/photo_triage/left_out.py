@@ -39,26 +39,25 @@ class LeftOut:
             for number, series in part.items():
                 for photo in sorted(series.ranks):
                     if (number, photo) not in files.photos:
-                        self._add(file_name(number, photo), "missing")
+                        self.photos[file_name(number, photo)] = "missing"
         self._check()
+        for name in self.photos:
+            logging.warning("Left out %s: missing", name)
 
-    def add_undecodable(self, name: str, error: Exception) -> None:
+    def add_undecodable(self, name: str, reason: str) -> None:
         """Adds a photo that cannot be decoded.
 
         Raises:
             ValueError: if they are too many now.
         """
-        self._add(name, f"cannot be decoded: {error}")
+        logging.warning("Left out %s: %s", name, reason)
+        self.photos[name] = reason
         self._check()
 
     def add_series(self, series_id: str) -> None:
         """Adds a series of which no pair is left."""
         logging.warning("Left out series %s: no pair of photos is left of it", series_id)
         self.series.append(series_id)
-
-    def _add(self, name, reason):
-        logging.warning("Left out %s: %s", name, reason)
-        self.photos[name] = reason
 
     def _check(self):
         if len(self.photos) > _MOST * self.photo_count:

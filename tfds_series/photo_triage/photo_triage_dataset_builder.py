@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets.public_api as tfds
 from absl import logging
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tfds_series.features import series_features
 from tfds_series.photo_triage import pair_lists, reviews
@@ -25,8 +25,7 @@ _URLS = {
     "test": "http://phototriage.cs.princeton.edu/data/test.zip",
 }
 _INSTRUCTIONS = f"""\
-PhotoTriage (Chang et al., SIGGRAPH 2016) has to be fetched by hand where its server cannot be
-reached from here.
+How to get PhotoTriage (Chang et al., SIGGRAPH 2016):
 
 Fetch   train_val.zip and test.zip, about 2 GB, as {_HOMEPAGE} says,
         from {" and ".join(_URLS.values())}.
@@ -194,15 +193,20 @@ def _read_photo(number, photo, files, left_out):
     file = files.photos.get((number, photo))
     if file is None:
         return None
+    content = b""
     try:
         content = file.read()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.open(io.BytesIO(content), formats=_FORMATS).load()
+    except UnidentifiedImageError:
+        reason = f"no photo, but {len(content)} bytes that begin {content[:12]!r}"
     except (*UNREADABLE, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        left_out.add_undecodable(file_name(number, photo), error)
-        return None
-    return content
+        reason = str(error)
+    else:
+        return content
+    left_out.add_undecodable(file_name(number, photo), reason)
+    return None
 
 
 def _make_example(number, series, photos):

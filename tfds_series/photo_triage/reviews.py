@@ -150,7 +150,7 @@ def fit_strengths(wins: np.ndarray) -> np.ndarray | None:
 
     >>> wins = np.array([[0.0, 3.0, 9.0], [1.0, 0.0, 3.0], [1.0, 1.0, 0.0]])
     >>> np.exp(fit_strengths(wins)).round(3)
-    array([3., 1., 0.333])
+    array([3.   , 1.   , 0.333])
     """
     count = len(wins)
     meetings = wins + wins.T
