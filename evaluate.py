@@ -1,8 +1,12 @@
-"""Evaluates a trained model on a split of a dataset, beside three trivial judges.
+"""Evaluates a model on a split of a dataset, beside three trivial judges, with 95% intervals.
 
     python evaluate.py --workdir=runs/demo --dataset=synthetic_series/scenes
 
-prints a table and writes evaluation.json and evaluation.png to the run's folder.
+prints a table and writes evaluation.json and evaluation.png to the run's folder;
+
+    python evaluate.py --model=exported/demo/1 --dataset=synthetic_series/scenes --workdir=judged
+
+judges an exported model instead, and writes to --workdir.
 """
 
 import pathlib
@@ -11,7 +15,12 @@ from absl import flags
 
 from keras_series import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run whose best.keras is evaluated.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run whose best.keras is evaluated; the report is written there."
+)
+_MODEL = flags.DEFINE_string(
+    "model", None, "Folder of an exported model, <base>/<version>, to evaluate instead."
+)
 _DATASET = flags.DEFINE_string("dataset", None, "TFDS name, as synthetic_series/scenes.")
 _SPLIT = flags.DEFINE_string(
     "split",
@@ -25,22 +34,36 @@ _DATA_DIR = flags.DEFINE_string(
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Photos judged at a time.", lower_bound=1)
 
 
+_RESAMPLES = flags.DEFINE_integer("resamples", 1000, "Bootstrap resamples of the series.", 100)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.", 0)
+_LEAKS = flags.DEFINE_boolean("leaks", True, "Looks for the split's photos in the train split.")
+
+
 def main():
     workdir = pathlib.Path(_WORKDIR.value)
-    model = cli.load_best(workdir)
+    if not _MODEL.value:
+        model = cli.load_best(workdir)
 
-    from keras_series import evaluation, input_pipeline
+    from keras_series import evaluation, evaluation_report, input_pipeline, judges
     from tfds_series import preparation
 
+    if _MODEL.value:
+        judge = judges.ExportedJudge(_MODEL.value, _BATCH_SIZE.value)
+    else:
+        judge = judges.ModelJudge(model, _BATCH_SIZE.value)
     builder = preparation.prepare(_DATASET.value, _DATA_DIR.value)
     split = _SPLIT.value or preparation.labelled_split(builder)
     series = input_pipeline.load_series(_DATASET.value, split, _DATA_DIR.value)
-    report = evaluation.evaluate(model, series, _BATCH_SIZE.value)
+    train_series = None
+    if _LEAKS.value and not split.startswith("train"):
+        train_series = input_pipeline.load_series(_DATASET.value, "train", _DATA_DIR.value)
+    report = evaluation.evaluate(judge, series, train_series, _RESAMPLES.value, _SEED.value)
     report = {"dataset": _DATASET.value, "split": split, **report}
-    evaluation.write_report(report, workdir)
-    print(f"\n{_DATASET.value}, {split}\n{evaluation.format_report(report)}")
+    evaluation_report.write_report(report, workdir)
+    print(f"\n{_DATASET.value}, {split}\n{evaluation_report.format_report(report)}")
     print(f"\nWritten to: {workdir / 'evaluation.json'}, {workdir / 'evaluation.png'}")
-    print(f"Next: python export.py --workdir={workdir} --base=exported")
+    if not _MODEL.value:
+        print(f"Next: python export.py --workdir={workdir} --base=exported")
 
 
 if __name__ == "__main__":

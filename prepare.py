@@ -57,7 +57,7 @@ def main():
     if _PHOTOS.value:
         preparation.write_photos(examples, _PHOTOS.value)
         print(f"Photos: {_PHOTOS.value}")
-    print(f"Dataset: {builder.data_path}")
+    print(f"Dataset: {builder.data_path} (remove it to build it anew)")
 
 
 if __name__ == "__main__":

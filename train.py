@@ -6,7 +6,6 @@ The run's folder then holds flags.txt (repeat the run with --flagfile), best.ker
 curves.png, checkpoints/ and tensorboard/. Typed again, the command goes on where the run stopped.
 """
 
-import ast
 import pathlib
 
 from absl import flags
@@ -21,7 +20,10 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where TFDS keeps prepared datasets. By default ~/tensorflow_datasets."
 )
 _PRESET = flags.DEFINE_string(
-    "preset", "paper", "Network: paper (ResNet50, 224 px) or tiny (small, for two cores)."
+    "preset",
+    "paper",
+    "Network: paper (ResNet50, 224 px), tiny (small, for two cores), or another row of the paper's "
+    "tables, see configs/paper/.",
 )
 _OVERRIDES = flags.DEFINE_multi_string(
     "override",
@@ -58,24 +60,6 @@ _WEIGHT_DECAY = flags.DEFINE_float("weight_decay", 5e-4, "L2 decay of all weight
 _SEED = flags.DEFINE_integer("seed", 0, "Fixes initial weights and the order of the series.")
 
 
-def parse_overrides(texts):
-    """Arguments of `from_preset` from texts as `image_size=96`; what is no Python literal is text.
-
-    Raises:
-        ValueError: If a text has no `=`.
-    """
-    overrides = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"Expected --override as name=value. Received: {text!r}")
-        try:
-            overrides[name] = ast.literal_eval(value)
-        except (SyntaxError, ValueError):
-            overrides[name] = value
-    return overrides
-
-
 def main():
     workdir = pathlib.Path(_WORKDIR.value)
     cli.keep_flags(
@@ -102,10 +86,11 @@ def main():
         weight_decay=_WEIGHT_DECAY.value,
         seed=_SEED.value,
     )
-    overrides = parse_overrides(_OVERRIDES.value)
+    overrides = cli.parse_settings(_OVERRIDES.value)
     best = train(workdir, _DATASET.value, _PRESET.value, overrides, recipe, _DATA_DIR.value)
     print(f"\nBest model: {best}\nCurves: {workdir / 'curves.png'}")
-    print(f"Next: python evaluate.py --workdir={workdir} --dataset={_DATASET.value}")
+    data_dir = f" --data_dir={_DATA_DIR.value}" if _DATA_DIR.value else ""
+    print(f"Next: python evaluate.py --workdir={workdir} --dataset={_DATASET.value}{data_dir}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the scripts share."""
 
+import ast
 import os
 import pathlib
 import sys
@@ -73,6 +74,29 @@ def _flag_lines(module):
     own = flags.FLAGS.get_flags_for_module(sys.modules[module])
     lines = [line for flag in own for line in flag.serialize().splitlines()]
     return sorted(line for line in lines if line)
+
+
+def parse_settings(texts):
+    """Named settings from texts as `image_size=96`; what is no Python literal is text.
+
+    Raises:
+        ValueError: If a text has no `=`.
+
+    Example:
+
+    >>> parse_settings(["image_size=96", "arrangement=channel", "weights=None"])
+    {'image_size': 96, 'arrangement': 'channel', 'weights': None}
+    """
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"Expected a setting as name=value. Received: {text!r}")
+        try:
+            settings[name] = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            settings[name] = value
+    return settings
 
 
 def load_best(workdir):

@@ -1,228 +1,272 @@
-"""Evaluation: how often a model prefers what people prefer, beside what is had for nothing."""
+"""Evaluation: how often a judge prefers what people prefer, and how far that can be trusted."""
 
-import dataclasses
-import json
+import hashlib
+import itertools
 
 import numpy as np
-import tensorflow as tf
 
-from keras_series.figures import new_figure, save_figure
-from keras_series.files import replacing
-from keras_series.inference import compare_in_batches, map_photos
+from keras_series import metrics
+from keras_series.judges import trivial_predictions
+from keras_series.metrics import Annotations
 
 AGREEMENT = 0.7
+# Name in the report and title on the screen, of the metrics that every judge has.
 METRICS = {
     "pair_accuracy": "pairs",
+    "paper_pair_accuracy": "pairs, as the paper counts",
     "strong_pair_accuracy": f"pairs of agreement >= {AGREEMENT}",
-    "series_top_1": "series, best photo found",
+    "series_top_1": "best photo found",
+    "series_top_2": "best among two, of 3 or more",
+    "kendall_tau": "Kendall's tau",
 }
+# Those that ask for probabilities.
+PROBABILITY_METRICS = {
+    "log_loss": "log loss",
+    "calibration_error": "expected calibration error",
+    "risk_coverage_area": "risk-coverage area",
+    "score_agreement": "order by score as by preference",
+}
+_SEVERITY_GAPS = (0.0, 0.1, 0.2, 0.4, 1.0)
 
 
-@dataclasses.dataclass(frozen=True)
-class Annotations:
-    """What people said of a dataset's photos. F photos and P pairs, numbered through all series.
+def evaluate(judge, series, train_series=None, resamples=1000, seed=0):
+    """Evaluates a judge on a dataset of series, beside three trivial judges on the same pairs.
 
-    Attributes:
-        series: int `[F]`, number of a photo's series.
-        ranks: int `[F]`, 1 is best, 0 where it is not published.
-        first: int `[P]`, number of a pair's first photo.
-        second: int `[P]`, number of its second photo.
-        preferences: float `[P]`, P(first is preferred), -1 where it is not published.
-    """
-
-    series: np.ndarray
-    ranks: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    preferences: np.ndarray
-
-    @classmethod
-    def from_series(cls, series):
-        """Reads the annotations of a `tf.data.Dataset` of TFDS examples."""
-        columns = [[] for _ in dataclasses.fields(cls)]
-        photos = 0
-        for number, example in enumerate(series.as_numpy_iterator()):
-            ranks, pairs = example["photos"]["rank"], example["pairs"]
-            row = (
-                np.full(len(ranks), number),
-                ranks,
-                pairs["first"] + photos,
-                pairs["second"] + photos,
-                pairs["preference"],
-            )
-            for column, values in zip(columns, row, strict=True):
-                column.append(values)
-            photos += len(ranks)
-        if not photos:
-            raise ValueError("Expected a dataset with series. Received: one without any")
-        return cls(*map(np.concatenate, columns))
-
-    def without(self, lost):
-        """The annotations less the pairs and ranks that involve photos where `lost` `[F]` is true.
-
-        A series that has lost a photo has no known best one.
-        """
-        kept = ~(lost[self.first] | lost[self.second])
-        ranks = np.where(np.isin(self.series, self.series[lost]), 0, self.ranks)
-        pairs = self.first[kept], self.second[kept], self.preferences[kept]
-        return Annotations(self.series, ranks, *pairs)
-
-
-def pair_accuracy(predictions, preferences, min_agreement=0.5):
-    """Share of the labelled, untied pairs whose preferred photo is told.
+    Intervals hold 95% of what a bootstrap over series gives. The trivial judges are those of
+    `trivial_predictions`.
 
     Args:
-        predictions: float `[P]`, P(first is preferred). 0.5 is a coin's answer: it counts half.
-        preferences: float `[P]`, as in `Annotations`.
-        min_agreement: Only pairs with max(p, 1 - p) of at least this count.
-
-    Returns:
-        Float in [0, 1]; `None` where no pair counts.
-
-    Example:
-
-    >>> import numpy as np
-    >>> pair_accuracy(np.array([0.9, 0.2, 0.5, 0.7]), np.array([0.6, 0.8, 0.9, 0.5]))
-    0.5
-    """
-    agreement = np.maximum(preferences, 1 - preferences).astype(np.float32)
-    counts = (preferences >= 0) & (preferences != 0.5) & (agreement >= np.float32(min_agreement))
-    if not counts.any():
-        return None
-    told = np.sign(predictions - 0.5) * np.sign(preferences - 0.5)
-    return float((told[counts] + 1).mean() / 2)
-
-
-def series_top_1(predictions, annotations):
-    """Share of the series whose best photo is found.
-
-    The photo found is that with the greatest sum of predicted preferences over the others. Where
-    several are equal, each is taken to be chosen equally often. Series with an unpublished rank are
-    left out; where several photos share the best rank, any of them is right.
-
-    Args:
-        predictions: float `[P]`, P(first is preferred).
-        annotations: `Annotations`.
-
-    Returns:
-        Float in [0, 1]; `None` where no series counts.
-    """
-    strengths = np.zeros(len(annotations.ranks))
-    np.add.at(strengths, annotations.first, predictions)
-    np.add.at(strengths, annotations.second, 1 - predictions)
-    starts = np.flatnonzero(np.diff(annotations.series, prepend=-1))
-    hits = []
-    for place in np.split(np.arange(len(strengths)), starts[1:]):
-        ranks = annotations.ranks[place]
-        if ranks.min() > 0:
-            chosen = np.isclose(strengths[place], strengths[place].max(), rtol=0, atol=1e-9)
-            hits.append((ranks[chosen] == ranks.min()).mean())
-    return float(np.mean(hits)) if hits else None
-
-
-def sharpness(photos):
-    """Variance of the Laplacian of the grey photo, `[b]`, of photos `[b, S, S, 3]`."""
-    grey = tf.linalg.matvec(photos, [0.299, 0.587, 0.114])
-    centre = grey[:, 1:-1, 1:-1]
-    neighbours = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return tf.math.reduce_variance(neighbours - 4 * centre, axis=[1, 2])
-
-
-def evaluate(model, series, batch_size=32):
-    """Evaluates a model on a dataset of series, beside three trivial judges on the same pairs.
-
-    The judges: `first_photo` always prefers the photo taken first, `sharpness` the one with the
-    greater variance of the Laplacian at the model's own pixels, and `coin` is what tossing one
-    gives in the mean. Each photo passes the encoder once.
-
-    Args:
-        model: A `SeriesPreferenceModel`.
+        judge: A `ModelJudge` or `ExportedJudge`.
         series: `tf.data.Dataset` of TFDS examples.
-        batch_size: Photos at a time.
+        train_series: What was trained on, to look for leaks; `None` leaves that out.
+        resamples: Of the bootstrap.
+        seed: Of the bootstrap.
 
     Returns:
-        Dictionary with `counts` and, for each judge, its `METRICS`. It can be written as JSON.
+        Dictionary that can be written as JSON: `counts`; `judges`, for each its metrics as
+        `{"value", "low", "high"}`; `margins`, the model's pair accuracy less each trivial judge's;
+        `reliability` and `risk_coverage` to plot; `calibration`, before and after the temperature;
+        `groups`, pair accuracy by degradation and severity gap where these are known;
+        `symmetry_gap`, the largest |P(a, b) + P(b, a) - 1|; `leaks`; `findings`, what is wrong, in
+        sentences; and `verdict`, whether the model beats all trivial judges.
 
     Raises:
         ValueError: If no pair of the dataset has a published label.
     """
     annotations = Annotations.from_series(series)
-    if not (annotations.preferences >= 0).any():
+    if not annotations.labelled.any():
         raise ValueError(
             "Expected a split with published preferences. Received: one in which every pair is "
             "unlabelled (-1), as in PhotoTriage's test split; evaluate on validation instead"
         )
-    (embeddings, sharp), valid = map_photos(
-        lambda photos: (model.embed(photos, training=False), sharpness(photos)),
-        series,
-        model.encoder.image_size,
-        model.encoder.resize,
-        batch_size,
-    )
-    annotations = annotations.without(~valid)
     first, second = annotations.first, annotations.second
-    judgements = {
-        "model": compare_in_batches(model, embeddings[first], embeddings[second]),
-        "first_photo": np.ones(len(first)),
-        "sharpness": (np.sign(sharp[first] - sharp[second]) + 1) / 2,
-        "coin": np.full(len(first), 0.5),
+    judgement = judge.judge(series, first, second)
+    kept = annotations.keeps(~judgement.valid)
+    rest = annotations.without(~judgement.valid)
+    weights = metrics.resample(rest.series_count, resamples, seed)
+    predictions = {"model": judgement.predictions} | trivial_predictions(series, first, second)
+    predictions = {name: values[kept].astype(float) for name, values in predictions.items()}
+    ours = predictions["model"]
+    report = {
+        "counts": _counts(rest, judgement.valid),
+        "judges": {
+            name: _estimates(order_metrics(values, rest), weights)
+            for name, values in predictions.items()
+        },
+        "margins": _margins(predictions, rest, weights),
+        "reliability": _reliability(ours, rest),
+        "risk_coverage": _risk_coverage(ours, rest),
+        "calibration": _calibration(judge.temperature, ours, rest, weights),
+        "groups": _groups(series, kept, ours, rest, weights),
+        "symmetry_gap": float(np.abs(ours + judgement.swapped[kept] - 1).max(initial=0.0)),
+        "leaks": None if train_series is None else find_leaks(train_series, series),
     }
+    report["judges"]["model"] |= _estimates(
+        probability_metrics(ours, judgement.scores, rest), weights
+    )
+    report["findings"] = _findings(report, ours)
+    report["verdict"] = _verdict(report["margins"])
+    return report
+
+
+def order_metrics(predictions, annotations):
+    """The functions of `METRICS` for one judge's predictions `[P]`, by name."""
+    strong = annotations.agreement >= np.float32(AGREEMENT)
     return {
-        "counts": _counts(annotations, valid),
-        "judges": {name: _metrics(each, annotations) for name, each in judgements.items()},
+        "pair_accuracy": metrics.pair_accuracy(predictions, annotations),
+        "paper_pair_accuracy": metrics.paper_pair_accuracy(predictions, annotations),
+        "strong_pair_accuracy": metrics.pair_accuracy(predictions, annotations, strong),
+        "series_top_1": metrics.series_top(predictions, annotations, 1),
+        "series_top_2": metrics.series_top(predictions, annotations, 2, least_photos=3),
+        "kendall_tau": metrics.kendall_tau(predictions, annotations),
     }
+
+
+def probability_metrics(predictions, scores, annotations):
+    """The functions of `PROBABILITY_METRICS` for predictions `[P]` and scores `[F]`, by name."""
+    return {
+        "log_loss": metrics.log_loss(predictions, annotations),
+        "calibration_error": metrics.calibration_error(predictions, annotations),
+        "risk_coverage_area": metrics.risk_coverage_area(predictions, annotations),
+        "score_agreement": metrics.score_agreement(predictions, scores, annotations),
+    }
+
+
+def find_leaks(train_series, series):
+    """What two datasets have in common: series, file names, and photos byte for byte.
+
+    Returns:
+        For `series_id`, `file_name` and `photo`, how many are shared and up to five of them, as
+        `{"count", "examples"}`; photos by the file name in the second dataset.
+    """
+    seen = {"series_id": set(), "file_name": set(), "photo": set()}
+    for kind, key, _ in _identities(train_series):
+        seen[kind].add(key)
+    shared = {kind: {} for kind in seen}
+    for kind, key, name in _identities(series):
+        if key in seen[kind]:
+            shared[kind][key] = name
+    return {
+        kind: {"count": len(names), "examples": list(names.values())[:5]}
+        for kind, names in shared.items()
+    }
+
+
+def _identities(series):
+    for example in series.as_numpy_iterator():
+        photos = example["photos"]
+        yield "series_id", example["series_id"], example["series_id"].decode()
+        names = photos.get("file_name", [b""] * len(photos["photo_bytes"]))
+        for name, photo_bytes in zip(names, photos["photo_bytes"], strict=True):
+            if name:
+                yield "file_name", name, name.decode()
+            yield "photo", hashlib.sha256(photo_bytes).digest(), name.decode()
+
+
+def _estimates(functions, weights):
+    return {name: metrics.estimate(function, weights) for name, function in functions.items()}
 
 
 def _counts(annotations, valid):
-    preferences = annotations.preferences
-    untied = (preferences >= 0) & (preferences != 0.5)
     return {
-        "series": int(annotations.series[-1]) + 1,
+        "series": annotations.series_count,
         "photos": len(valid),
         "undecodable_photos": int(np.count_nonzero(~valid)),
-        "pairs": len(preferences),
-        "untied_pairs": int(np.count_nonzero(untied)),
+        "pairs": len(annotations.preferences),
+        "untied_pairs": int(np.count_nonzero(annotations.untied)),
     }
 
 
-def _metrics(predictions, annotations):
-    preferences = annotations.preferences
+def _margins(predictions, annotations, weights):
+    accuracies = {
+        name: metrics.pair_accuracy(values, annotations) for name, values in predictions.items()
+    }
+    ours = accuracies.pop("model")
     return {
-        "pair_accuracy": pair_accuracy(predictions, preferences),
-        "strong_pair_accuracy": pair_accuracy(predictions, preferences, AGREEMENT),
-        "series_top_1": series_top_1(predictions, annotations),
+        name: metrics.estimate(lambda w, theirs=theirs: ours(w) - theirs(w), weights)
+        for name, theirs in accuracies.items()
     }
 
 
-def format_report(report):
-    """The report of `evaluate` as a table for the screen."""
-    judges = report["judges"]
-    lines = [f"{'accuracy on':<28}" + "".join(f"{name:>13}" for name in judges)]
-    for metric, title in METRICS.items():
-        cells = (judges[name][metric] for name in judges)
-        texts = ("-" if cell is None else f"{cell:.3f}" for cell in cells)
-        lines.append(f"{title:<28}" + "".join(f"{text:>13}" for text in texts))
-    counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
-    return "\n".join([*lines, counts.replace("_", " ")])
+def _reliability(predictions, annotations):
+    rows = zip(*metrics.reliability(predictions, annotations), strict=True)
+    return [
+        {"pairs": int(pairs), "confidence": float(confidence), "agreement": float(agreement)}
+        for pairs, confidence, agreement in rows
+        if pairs
+    ]
 
 
-def write_report(report, folder):
-    """Writes `evaluation.json` and `evaluation.png` to a folder.
+def _risk_coverage(predictions, annotations, most=100):
+    coverage, risk = metrics.risk_coverage(predictions, annotations)
+    places = np.unique(np.linspace(0, len(risk) - 1, most).astype(int)) if len(risk) else []
+    return [{"coverage": float(coverage[at]), "error": float(risk[at])} for at in places]
 
-    Args:
-        report: What `evaluate` gives, with further entries where wanted.
-        folder: `pathlib.Path` of a run's folder.
-    """
-    with replacing(folder / "evaluation.json") as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    figure = new_figure(figsize=(8, 3.5))
-    axes = figure.subplots()
-    for offset, (name, metrics) in enumerate(report["judges"].items()):
-        heights = [metrics[metric] or 0.0 for metric in METRICS]
-        places = np.arange(len(METRICS)) + 0.2 * (offset - 1.5)
-        bars = axes.bar(places, heights, width=0.18, label=name.replace("_", " "))
-        axes.bar_label(bars, fmt="%.2f", fontsize=8)
-    axes.set_xticks(range(len(METRICS)), METRICS.values())
-    axes.set(ylabel="Accuracy", ylim=(0, 1.1))
-    axes.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.15))
-    save_figure(figure, folder / "evaluation.png")
+
+def _calibration(temperature, predictions, annotations, weights):
+    """Log loss and calibration error without and with the model's temperature."""
+    if temperature is None:
+        return None
+    p = np.clip(predictions, 1e-7, 1 - 1e-7)
+    uncalibrated = 1 / (1 + np.exp(-temperature * np.log(p / (1 - p))))
+    stages = {"before": uncalibrated, "after": predictions}
+    return {"temperature": temperature} | {
+        stage: _estimates(
+            {
+                "log_loss": metrics.log_loss(values, annotations),
+                "calibration_error": metrics.calibration_error(values, annotations),
+            },
+            weights,
+        )
+        for stage, values in stages.items()
+    }
+
+
+def _groups(series, kept, predictions, annotations, weights):
+    """Pair accuracy by the worse photo's degradation, and by how much worse it is."""
+    if "degradation" not in series.element_spec["photos"]:
+        return {}
+    photos = [example["photos"] for example in series.as_numpy_iterator()]
+    severity = np.concatenate([each["severity"] for each in photos])
+    kind = np.concatenate([each["degradation"] for each in photos]).astype(str)
+    gap = severity[annotations.first] - severity[annotations.second]
+    kinds = kind[np.where(gap > 0, annotations.first, annotations.second)]
+    gaps = {
+        f"{low:g} to {high:g}": (np.abs(gap) > low) & (np.abs(gap) <= high)
+        for low, high in itertools.pairwise(_SEVERITY_GAPS)
+    }
+    return {
+        "degradation of the worse photo": _by_group(
+            {name: kinds == name for name in sorted(set(kinds))}, predictions, annotations, weights
+        ),
+        "severity gap": _by_group(gaps, predictions, annotations, weights),
+    }
+
+
+def _by_group(masks, predictions, annotations, weights):
+    return {
+        name: {"pairs": int(np.count_nonzero(mask & annotations.untied))}
+        | metrics.estimate(metrics.pair_accuracy(predictions, annotations, mask), weights)
+        for name, mask in masks.items()
+    }
+
+
+def _findings(report, predictions):
+    """What is wrong with a judge or with its data, in sentences."""
+    findings = []
+    accuracy = report["judges"]["model"]["pair_accuracy"]
+    if np.ptp(predictions) < 1e-6:
+        findings.append(f"Constant output: every pair gets {predictions[0]:.3f}.")
+    elif accuracy["high"] is not None and accuracy["high"] < 0.5:
+        findings.append(
+            f"Worse than a coin ({accuracy['value']:.3f}): its labels look swapped; 1 - p would "
+            f"be right in {1 - accuracy['value']:.3f}."
+        )
+    for name, share in (("first", predictions > 0.5), ("second", predictions < 0.5)):
+        if share.mean() > 0.95:
+            findings.append(f"It prefers the {name} photo in {share.mean():.1%} of the pairs.")
+    if report["symmetry_gap"] > 1e-4:
+        findings.append(
+            f"Not swap-symmetric: P(a, b) + P(b, a) is up to {report['symmetry_gap']:.4f} off 1."
+        )
+    for kind, leak in (report["leaks"] or {}).items():
+        if leak["count"]:
+            findings.append(
+                f"Leak: {leak['count']} of the same {kind.replace('_', ' ')} in the training data, "
+                f"as {', '.join(leak['examples'])}."
+            )
+    return findings
+
+
+def _verdict(margins):
+    known = {name: each for name, each in margins.items() if each["value"] is not None}
+    if not known:
+        return "No untied pair: nothing can be said."
+    name, least = min(known.items(), key=lambda item: item[1]["low"])
+    told = (
+        f"{100 * least['value']:+.1f} points (95%: {100 * least['low']:+.1f} to "
+        f"{100 * least['high']:+.1f}) over {name.replace('_', ' ')}"
+    )
+    if least["low"] > 0:
+        return f"The model beats all trivial judges, the closest by {told}."
+    return f"The model does NOT clearly beat all trivial judges: {told}."

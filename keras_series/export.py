@@ -33,7 +33,8 @@ class ServingModule(tf.Module):
         self._image_size = model.encoder.image_size
         self._resize = model.encoder.resize
         self._max_pixels = max_pixels
-        size, units = self._image_size, model.head.units[0]
+        size = self._image_size
+        units = self._units = model.head.units[0]
         self._embed = freeze(
             lambda photos: model.embed(photos, training=False),
             tf.TensorSpec([None, size, size, 3], tf.float32, name="photos"),
@@ -47,11 +48,15 @@ class ServingModule(tf.Module):
 
     def signatures(self):
         """The functions to export, by the name of their signature."""
-        preference = _endpoint(self._preference, "photo_a_bytes", "photo_b_bytes")
+        photo = tf.TensorSpec([None], tf.string)
+        embedding = tf.TensorSpec([None, self._units], tf.float32)
+        preference = _endpoint(self._preference, photo_a_bytes=photo, photo_b_bytes=photo)
         return {
             "serving_default": preference,
             "preference": preference,
-            "score": _endpoint(self._score, "photo_bytes"),
+            "score": _endpoint(self._score, photo_bytes=photo),
+            "embed": _endpoint(self._embedding, photo_bytes=photo),
+            "compare": _endpoint(self._compared, embedding_a=embedding, embedding_b=embedding),
         }
 
     def _preference(self, inputs):
@@ -69,6 +74,14 @@ class ServingModule(tf.Module):
         reference = tf.broadcast_to(self._reference, tf.shape(embeddings))
         score = self._compare(embeddings, reference)[0]
         return {"score": tf.where(valid, score, NEUTRAL), "valid": valid}
+
+    def _embedding(self, inputs):
+        embeddings, valid = self._embed_bytes(inputs["photo_bytes"])
+        return {"embedding": embeddings, "valid": valid}
+
+    def _compared(self, inputs):
+        preference = self._compare(inputs["embedding_a"], inputs["embedding_b"])[0]
+        return {"preference": preference}
 
     def _embed_bytes(self, photo_bytes):
         photos, valid = decode_photos(
@@ -131,7 +144,7 @@ def next_version(base):
     return max(versions, default=0) + 1
 
 
-def _endpoint(method, *names):
+def _endpoint(method, **specs):
     # One dictionary of named inputs: what the server, `TFSMLayer` and plain loading all can call.
-    specs = {name: tf.TensorSpec([None], tf.string, name=name) for name in names}
+    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()}
     return tf.function(method, input_signature=[specs], autograph=False)

@@ -62,12 +62,12 @@ def embed_series(model, series, batch_size=32):
     return embeddings, valid
 
 
-def compare_in_batches(model, embedding_a, embedding_b, batch_size=4096):
-    """P(a is preferred to b) `[P]` as an array, of embeddings `[P, 128]`."""
+def compare_in_batches(compare, embedding_a, embedding_b, batch_size=4096):
+    """What a function of two embeddings `[P, 128]` gives, as an array `[P]`."""
     parts = [
         keras.ops.convert_to_numpy(
-            model.compare(embedding_a[at : at + batch_size], embedding_b[at : at + batch_size])
+            compare(embedding_a[at : at + batch_size], embedding_b[at : at + batch_size])
         )
         for at in range(0, len(embedding_a), batch_size)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)

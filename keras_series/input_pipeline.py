@@ -95,6 +95,7 @@ class SeriesBatches:
         epoch: Read when an iteration starts. With `seed` it fixes the order, so a run that goes on
             at an epoch sees what it would have seen.
         batches: Number of batches in every epoch.
+        pairs: Number of pairs that weigh something.
 
     Raises:
         ValueError: If a series has more photos than a pack.
@@ -104,7 +105,10 @@ class SeriesBatches:
         self.series = series
         self.options = options
         self.epoch = 0
-        sizes = [len(example["photos"]["rank"]) for example in series.as_numpy_iterator()]
+        sizes, self.pairs = [], 0
+        for example in series.as_numpy_iterator():
+            sizes.append(len(example["photos"]["rank"]))
+            self.pairs += int(np.count_nonzero(self._labels(example["pairs"]["preference"])[1]))
         packs = max(sum(1 for _ in self._packed(sizes, epoch, int)) for epoch in range(epochs))
         self.batches = -(-packs // options.batch_size)
 

@@ -8,7 +8,8 @@ import numpy as np
 from absl import logging
 
 from keras_series import input_pipeline
-from keras_series.inference import embed_series
+from keras_series.inference import compare_in_batches, embed_series
+from keras_series.metrics import Annotations, fit_temperature
 from keras_series.models import from_preset
 from keras_series.objectives import PairAccuracy, PairCrossentropy
 from keras_series.optimizers import MultiRateSGD
@@ -55,7 +56,15 @@ class Recipe:
         return self.learning_rate * self.decay_factor ** (epoch // self.decay_epochs)
 
 
-def train(workdir, dataset, preset="paper", overrides=None, recipe=None, data_dir=None):
+def train(
+    workdir,
+    dataset,
+    preset="paper",
+    overrides=None,
+    recipe=None,
+    data_dir=None,
+    train_split="train",
+):
     """Trains a model and leaves the best one in `workdir`; goes on with a run that was stopped.
 
     Args:
@@ -66,6 +75,7 @@ def train(workdir, dataset, preset="paper", overrides=None, recipe=None, data_di
         overrides: Dictionary of further arguments of `from_preset`.
         recipe: A `Recipe`. Defaults to `Recipe()`.
         data_dir: Where TFDS keeps its datasets. Defaults to TFDS' own choice.
+        train_split: What to train on, as `"train[:1000]"`.
 
     Returns:
         Path of `best.keras`.
@@ -73,7 +83,7 @@ def train(workdir, dataset, preset="paper", overrides=None, recipe=None, data_di
     recipe = recipe or Recipe()
     keras.utils.set_random_seed(recipe.seed)
     model = compiled_model(preset, overrides or {}, recipe)
-    series = input_pipeline.load_series(dataset, "train", data_dir)
+    series = input_pipeline.load_series(dataset, train_split, data_dir)
     batches = _batches(
         series,
         model,
@@ -82,9 +92,13 @@ def train(workdir, dataset, preset="paper", overrides=None, recipe=None, data_di
         augment=recipe.augment,
         shuffle=True,
     )
-    validation = _batches(
-        input_pipeline.load_series(dataset, "validation", data_dir), model, recipe
-    )
+    if not batches.pairs:
+        raise ValueError(
+            f"Expected pairs to train on in {dataset}, {train_split}. Received: none that is "
+            f"labelled, untied, and of an agreement of at least {recipe.min_agreement}"
+        )
+    validation_series = input_pipeline.load_series(dataset, "validation", data_dir)
+    validation = _batches(validation_series, model, recipe)
     run = RunFolder(workdir)
     epochs_done = run.restore(model)
     if epochs_done:
@@ -98,7 +112,7 @@ def train(workdir, dataset, preset="paper", overrides=None, recipe=None, data_di
         shuffle=False,  # The batches come shuffled.
         verbose=1 if sys.stdout.isatty() else 2,
     )
-    _add_reference(run.best_path, series)
+    _finish(run.best_path, series, validation_series)
     return run.best_path
 
 
@@ -142,8 +156,8 @@ def _callbacks(run, batches, recipe):
     ]
 
 
-def _add_reference(path, series):
-    """Sets the reference embedding of a saved model to the mean over the training photos."""
+def _finish(path, series, validation_series):
+    """Sets what a saved model needs beside its weights: the reference and the temperature."""
     model = keras.saving.load_model(path, compile=False)
     embeddings, valid = embed_series(model, series)
     if not valid.all():
@@ -153,4 +167,15 @@ def _add_reference(path, series):
             len(valid),
         )
     model.set_reference(embeddings[valid].mean(axis=0))
+    model.set_temperature(_temperature(model, validation_series))
     save_model(model, path)
+
+
+def _temperature(model, series):
+    """The temperature that fits the model's probabilities to the preferences of a dataset."""
+    annotations = Annotations.from_series(series)
+    embeddings, valid = embed_series(model, series)
+    counts = annotations.labelled & annotations.keeps(~valid)
+    pairs = annotations.first[counts], annotations.second[counts]
+    logits = compare_in_batches(model.head.compare, *(embeddings[photos] for photos in pairs))
+    return fit_temperature(logits.astype(float), annotations.preferences[counts])

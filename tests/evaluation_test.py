@@ -1,56 +1,157 @@
+"""Evaluation: what the report says of good judges and of broken ones."""
+
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_series import evaluation
-from keras_series.evaluation import Annotations, pair_accuracy, series_top_1
+from keras_series import evaluation, evaluation_report, judges
+from keras_series.export import export
+from keras_series.judges import ExportedJudge, Judgement, ModelJudge
 from keras_series.models import from_preset
 from tests.input_pipeline_test import dataset, encode, example
 
-# Two series, of three photos and of two.
-ANNOTATIONS = Annotations(
-    series=np.array([0, 0, 0, 1, 1]),
-    ranks=np.array([2, 1, 3, 1, 2]),
-    first=np.array([0, 0, 1, 3]),
-    second=np.array([1, 2, 2, 4]),
-    preferences=np.array([0.2, 0.7, 0.9, 0.6]),
+
+class FixedJudge:
+    """Says of each pair what it is told to, as a function of the preference."""
+
+    temperature = 1.0
+
+    def __init__(self, answer, swapped=None):
+        self.answer = answer
+        self.swapped = swapped or (lambda p: 1 - answer(p))
+
+    def judge(self, series, first, second):
+        examples = list(series.as_numpy_iterator())
+        preferences = np.concatenate([each["pairs"]["preference"] for each in examples])
+        photos = sum(len(each["photos"]["rank"]) for each in examples)
+        return Judgement(
+            np.array([self.answer(p) for p in preferences]),
+            np.array([self.swapped(p) for p in preferences]),
+            np.zeros(photos),
+            np.ones(photos, bool),
+        )
+
+
+def one_series(number, preference):
+    photos = [encode(3 * number + place, mirror_mark=place == 0) for place in range(2)]
+    one = example(f"series {number}", photos, [(0, 1, preference)])
+    one["photos"]["rank"] = [1, 2] if preference > 0.5 else [2, 1]
+    one["photos"]["file_name"] = [f"{number}-{place}.png" for place in range(2)]
+    return one
+
+
+def many_series(count=40, start=0):
+    """Series of two photos; people prefer the first in every second one."""
+    return dataset([one_series(start + n, (0.9, 0.2)[n % 2]) for n in range(count)])
+
+
+def report_of(answer, **settings):
+    return evaluation.evaluate(FixedJudge(answer, **settings), many_series(), resamples=200)
+
+
+def test_a_good_judge_beats_the_trivial_ones():
+    report = report_of(lambda p: float(p))
+    assert report["judges"]["model"]["pair_accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert report["judges"]["coin"]["pair_accuracy"]["value"] == 0.5
+    assert report["findings"] == []
+    assert report["verdict"].startswith("The model beats all trivial judges")
+    assert report["judges"]["model"]["calibration_error"]["value"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("answer", "finding"),
+    [
+        (lambda p: 0.5, "Constant output: every pair gets 0.500"),
+        (lambda p: 1 - float(p), "labels look swapped"),
+        (lambda p: 0.6 + 0.1 * float(p), "prefers the first photo in 100.0% of the pairs"),
+    ],
 )
+def test_a_broken_judge_is_called_so(answer, finding):
+    report = report_of(answer)
+    assert any(finding in each for each in report["findings"])
+    assert "NOT" in report["verdict"]
 
 
-def test_pair_accuracy_by_hand():
-    predictions = np.array([0.4, 0.4, 0.8, 0.1])  # Right, wrong, right, wrong.
-    assert pair_accuracy(predictions, ANNOTATIONS.preferences) == 0.5
-    # 0.2, 0.7 and 0.9 agree on at least 0.7.
-    assert pair_accuracy(predictions, ANNOTATIONS.preferences, 0.7) == pytest.approx(2 / 3)
+def test_a_judge_that_minds_the_order_is_called_so():
+    report = report_of(lambda p: float(p), swapped=lambda p: 1.1 - float(p))
+    assert report["symmetry_gap"] == pytest.approx(0.1, abs=1e-6)
+    assert any("Not swap-symmetric" in each for each in report["findings"])
 
 
-def test_pair_accuracy_leaves_ties_and_unlabelled_pairs_out():
-    preferences = np.array([0.5, -1.0, 0.9])
-    assert pair_accuracy(np.array([0.9, 0.9, 0.9]), preferences) == 1.0
-    assert pair_accuracy(np.array([0.1, 0.1, 0.1]), preferences[:2]) is None
+def test_planted_leaks_are_found():
+    # Number 40 is in both; of 41 the training data has a photo under other names.
+    train = [one_series(40, 0.9), one_series(41, 0.9)]
+    train[1]["series_id"], train[1]["photos"]["file_name"] = "other", ["x.png", "y.png"]
+    leaks = evaluation.find_leaks(dataset(train), many_series(3, start=40))
+    assert {kind: leak["count"] for kind, leak in leaks.items()} == {
+        "series_id": 1, "file_name": 2, "photo": 4
+    }  # fmt: skip
+    assert leaks["series_id"]["examples"] == ["series 40"]
+    report = evaluation.evaluate(
+        FixedJudge(float), many_series(40, start=40), dataset(train), resamples=100
+    )
+    assert sum("Leak" in each for each in report["findings"]) == 3
 
 
-def test_undecided_prediction_counts_half():
-    assert pair_accuracy(np.array([0.5, 0.9]), np.array([0.9, 0.9])) == 0.75
+def test_no_leak_is_made_up():
+    leaks = evaluation.find_leaks(many_series(5), many_series(5, start=50))
+    assert all(leak == {"count": 0, "examples": []} for leak in leaks.values())
 
 
-def test_top_1_by_hand():
-    # Strengths 0.4 + 0.9, 0.6 + 0.8, 0.1 + 0.2: photo 1 is found; photo 4 is taken for the best.
-    predictions = np.array([0.4, 0.9, 0.8, 0.3])
-    assert series_top_1(predictions, ANNOTATIONS) == 0.5
+def test_groups_are_by_the_worse_photo_and_the_gap():
+    examples = []
+    for number, (kind, severity, preference) in enumerate(
+        [("noise", 0.05, 0.9), ("noise", 0.3, 0.9), ("defocus", 0.3, 0.2)]
+    ):
+        one = one_series(number, preference)
+        one["photos"]["degradation"] = ["none", kind]
+        one["photos"]["severity"] = np.array([0.0, severity], np.float32)
+        examples.append(one)
+    report = evaluation.evaluate(FixedJudge(lambda p: 0.9), dataset(examples), resamples=100)
+    kinds = report["groups"]["degradation of the worse photo"]
+    assert {kind: (each["pairs"], each["value"]) for kind, each in kinds.items()} == {
+        "noise": (2, 1.0), "defocus": (1, 0.0)
+    }  # fmt: skip
+    gaps = report["groups"]["severity gap"]
+    assert [each["pairs"] for each in gaps.values()] == [1, 0, 2, 0]
+    assert gaps["0.2 to 0.4"]["value"] == 0.5
 
 
-def test_top_1_of_a_coin_is_one_in_the_number_of_photos():
-    assert series_top_1(np.full(4, 0.5), ANNOTATIONS) == pytest.approx((1 / 3 + 1 / 2) / 2)
+@pytest.fixture(scope="module")
+def model():
+    model = from_preset("tiny", image_size=32)
+    model.set_temperature(2.0)
+    return model
 
 
-def test_lost_photo_takes_its_pairs_and_the_best_of_its_series():
-    rest = ANNOTATIONS.without(np.array([False, False, True, False, False]))
-    np.testing.assert_array_equal(rest.preferences, [0.2, 0.6])
-    np.testing.assert_array_equal(rest.ranks, [0, 0, 0, 1, 2])
-    assert series_top_1(np.array([0.9, 0.9]), rest) == 1.0
+def test_an_exported_model_gives_the_same_numbers(model, tmp_path):
+    series = many_series(9)
+    live = evaluation.evaluate(ModelJudge(model), series, resamples=100)
+    path = export(model, tmp_path)
+    exported = evaluation.evaluate(ExportedJudge(path, batch_size=4), series, resamples=100)
+    assert exported["counts"] == live["counts"]
+    for judge, estimates in live["judges"].items():
+        for metric, estimate in estimates.items():
+            assert exported["judges"][judge][metric] == pytest.approx(estimate, abs=1e-4)
+
+
+def test_calibration_is_reported_before_and_after(model):
+    judge = ModelJudge(model)
+    series = many_series(9)
+    report = evaluation.evaluate(judge, series, resamples=100)
+    assert report["calibration"]["temperature"] == 2.0
+    model.set_temperature(1.0)
+    raw = evaluation.evaluate(judge, series, resamples=100)
+    model.set_temperature(2.0)
+    before = report["calibration"]["before"]["log_loss"]
+    assert before == pytest.approx(raw["judges"]["model"]["log_loss"], abs=1e-5)
+
+
+def test_no_exported_model(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"saved_model\.pb"):
+        ExportedJudge(tmp_path)
 
 
 def test_sharpness_is_the_variance_of_the_laplacian():
@@ -61,53 +162,35 @@ def test_sharpness_is_the_variance_of_the_laplacian():
         for y in range(1, 6)
         for x in range(1, 8)
     ]
-    actual = evaluation.sharpness(tf.constant(photo[None]))
+    actual = judges.sharpness(tf.constant(photo[None]))
     np.testing.assert_allclose(actual, [np.var(laplacian)], rtol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def model():
-    return from_preset("tiny", image_size=32)
+def test_sharpness_prefers_the_photo_with_an_edge():
+    series = many_series(3, start=20)
+    predictions = judges.trivial_predictions(series, np.array([0, 3]), np.array([1, 2]))
+    np.testing.assert_array_equal(predictions["sharpness"], [1.0, 0.0])
 
 
-def series_of(ranks, preference):
-    photos = [encode(40 * (place + 1), mirror_mark=place == 0) for place in range(2)]
-    one = example("one", photos, [(0, 1, preference)])
-    one["photos"]["rank"] = ranks
-    return one
+def test_report_is_written_and_shown(tmp_path):
+    report = report_of(lambda p: float(p))
+    evaluation_report.write_report(report, tmp_path / "new")
+    assert json.loads((tmp_path / "new/evaluation.json").read_text()) == report
+    assert (tmp_path / "new/evaluation.png").stat().st_size > 1000
+    text = evaluation_report.format_report(report)
+    for part in ("1.000 (1.000-1.000)", "coin", "40 untied pairs", report["verdict"]):
+        assert part in text
 
 
-def test_report_has_the_judges_on_the_same_pairs(model, tmp_path):
-    # Photo 0 has the only edge: sharpness prefers it, as people do in the first series only.
-    series = dataset([series_of([1, 2], 0.9), series_of([2, 1], 0.4)])
-    report = evaluation.evaluate(model, series)
-    judges = report["judges"]
-    assert judges["sharpness"] == judges["first_photo"]
-    assert judges["sharpness"]["pair_accuracy"] == 0.5
-    assert judges["sharpness"]["strong_pair_accuracy"] == 1.0
-    assert judges["coin"] == dict.fromkeys(evaluation.METRICS, 0.5)
-    assert report["counts"]["pairs"] == report["counts"]["series"] == 2
-    evaluation.write_report(report, tmp_path)
-    assert json.loads((tmp_path / "evaluation.json").read_text()) == report
-    assert (tmp_path / "evaluation.png").stat().st_size > 1000
-
-
-def test_report_shows_every_judge():
-    metrics = dict.fromkeys(evaluation.METRICS, 0.25)
-    report = {"counts": {"untied_pairs": 7}, "judges": {"model": metrics, "coin": metrics}}
-    text = evaluation.format_report(report)
-    assert "coin" in text
-    assert "7 untied pairs" in text
-    assert text.count("0.250") == 6
-
-
-def test_split_without_labels_is_refused(model):
+def test_split_without_labels_is_refused():
     with pytest.raises(ValueError, match="published preferences"):
-        evaluation.evaluate(model, dataset([series_of([0, 0], -1.0)]))
+        evaluation.evaluate(FixedJudge(float), dataset([one_series(0, -1.0)]))
 
 
 def test_undecodable_photo_is_counted(model):
     broken = example("broken", [b"", encode(9)], [(0, 1, 0.9)])
-    report = evaluation.evaluate(model, dataset([broken, series_of([1, 2], 0.9)]))
+    broken["photos"]["file_name"] = ["a", "b"]
+    series = dataset([broken, one_series(1, 0.9)])
+    report = evaluation.evaluate(ModelJudge(model), series, resamples=100)
     assert report["counts"]["undecodable_photos"] == 1
     assert report["counts"]["pairs"] == 1

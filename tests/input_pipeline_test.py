@@ -40,13 +40,20 @@ def example(series_id, photos, pairs):
     }
 
 
+PHOTO_TYPES = {
+    "photo_bytes": tf.string,
+    "file_name": tf.string,
+    "rank": tf.int32,
+    "degradation": tf.string,
+    "severity": tf.float32,
+}
+
+
 def dataset(examples):
+    photo_names = examples[0]["photos"]
     signature = {
         "series_id": tf.TensorSpec([], tf.string),
-        "photos": {
-            "photo_bytes": tf.TensorSpec([None], tf.string),
-            "rank": tf.TensorSpec([None], tf.int32),
-        },
+        "photos": {name: tf.TensorSpec([None], PHOTO_TYPES[name]) for name in photo_names},
         "pairs": {
             "first": tf.TensorSpec([None], tf.int32),
             "second": tf.TensorSpec([None], tf.int32),

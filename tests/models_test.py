@@ -15,6 +15,8 @@ from keras_series.models import (
     SeriesPreferenceModel,
     from_preset,
 )
+from keras_series.models.squeeze_excitation import squeeze_and_excite
+from keras_series.models.tiny_resnet import tiny_resnet
 
 SIZE = 64
 
@@ -82,18 +84,21 @@ class TestPhotoEncoder:
 
 
 class TestWeights:
-    def test_local_file(self, tmp_path):
+    @pytest.mark.parametrize("preset", ["paper", "resnet50", "senet"])
+    def test_local_file_of_a_plain_resnet50(self, tmp_path, preset):
         path = tmp_path / "resnet50.weights.h5"
         application = keras.applications.ResNet50(
             include_top=False, weights=None, input_shape=(32, 32, 3)
         )
         application.save_weights(path)
-        encoder = PhotoEncoder(stages=(3,), weights=path, image_size=32)
-        for name in ("conv1_conv", "conv3_block4_3_conv"):
-            np.testing.assert_array_equal(
-                numpy_of(encoder.get_layer("resnet50").get_layer(name).kernel),
-                numpy_of(application.get_layer(name).kernel),
-            )
+        encoder = from_preset(preset, weights=path, image_size=32).encoder
+        network = encoder.get_layer(encoder.backbone)
+        theirs = {layer.name: layer.weights for layer in application.layers if layer.weights}
+        ours = {layer.name: layer.weights for layer in network.layers if layer.weights}
+        assert set(theirs) <= set(ours)
+        for name, weights in theirs.items():
+            for our, their in zip(ours[name], weights, strict=True):
+                np.testing.assert_array_equal(numpy_of(our), numpy_of(their))
 
     def test_missing_local_file(self):
         with pytest.raises(FileNotFoundError, match=r"'resnet50' .*weights='nowhere\.h5'"):
@@ -157,6 +162,17 @@ class TestSeriesPreferenceModel:
         symbolic = model(keras.KerasTensor((None, 7, SIZE, SIZE, 3)))
         assert symbolic.shape == (None, 7, 7)
 
+    def test_temperature_divides_the_log_odds(self):
+        model = from_preset("tiny", image_size=SIZE)
+        embeddings = numpy_of(model.embed(random_photos(2)))
+        before = numpy_of(model.compare(embeddings[:1], embeddings[1:]))
+        model.set_temperature(2.5)
+        expected = 1 / (1 + ((1 - before) / before) ** (1 / 2.5))
+        after = numpy_of(model.compare(embeddings[:1], embeddings[1:]))
+        np.testing.assert_allclose(after, expected, rtol=1e-4)
+        with pytest.raises(ValueError, match=r"positive temperature\. Received: temperature=0"):
+            model.set_temperature(0)
+
     def test_all_weights_are_there_at_once(self):
         model = from_preset("tiny", image_size=SIZE)
         assert model.built
@@ -184,7 +200,105 @@ class TestSeriesPreferenceModel:
         np.testing.assert_array_equal(numpy_of(reloaded(photos)), numpy_of(model(photos)))
 
 
+class TestSqueezeAndExcitation:
+    def test_residuals_are_weighed_by_the_equation(self):
+        excited = squeeze_and_excite(tiny_resnet(input_shape=(SIZE, SIZE, 3)))
+        names = ("conv3_block1_2_bn", "conv3_block1_0_bn", "conv3_block1_out")
+        taps = keras.Model(excited.input, [excited.get_layer(name).output for name in names])
+        residual, shortcut, out = map(numpy_of, taps(random_photos(2) / 255))
+        reduce, excite = (
+            numpy_of(excited.get_layer(f"conv3_block1_se_{step}").kernel)
+            for step in ("reduce", "excite")
+        )
+        squeezed = residual.mean(axis=(1, 2))
+        weights = 1 / (1 + np.exp(-np.maximum(squeezed @ reduce, 0) @ excite))
+        expected = np.maximum(shortcut + residual * weights[:, None, None], 0)
+        np.testing.assert_allclose(out, expected, atol=1e-4)
+
+    def test_weights_of_the_plain_network_stay(self):
+        network = tiny_resnet(input_shape=(SIZE, SIZE, 3))
+        excited = squeeze_and_excite(network)
+        kernel = excited.get_layer("conv4_block1_1_conv").kernel
+        expected = network.get_layer("conv4_block1_1_conv").kernel
+        np.testing.assert_array_equal(numpy_of(kernel), numpy_of(expected))
+
+
+def resnet50_parameters():
+    """Weights of Keras' ResNet50, from table 1 of He et al. (2016), with biases and BN."""
+
+    def convolution(size, inputs, outputs):
+        return size * size * inputs * outputs + outputs + 4 * outputs
+
+    total, inputs = convolution(7, 3, 64), 64
+    for filters, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for block in range(blocks):
+            if block == 0:
+                total += convolution(1, inputs, 4 * filters)
+            total += convolution(1, inputs, filters) + convolution(3, filters, filters)
+            total += convolution(1, filters, 4 * filters)
+            inputs = 4 * filters
+    return total
+
+
+def vgg16_parameters():
+    """Weights of the convolutions of VGG16, configuration D of Simonyan and Zisserman (2015)."""
+    total, inputs = 0, 3
+    for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        for _ in range(count):
+            total += 9 * inputs * filters + filters
+            inputs = filters
+    return total
+
+
+def head_parameters(features):
+    """Three layers without biases, the reference embedding and the temperature."""
+    return features * 128 + 128 * 128 + 128 + 128 + 1
+
+
+def attention_parameters(channels):
+    """Two 1x1 convolutions with biases, and the CA-Cell's two matrices."""
+    return 2 * (channels * channels + channels) + 2 * channels * (channels // 16)
+
+
+RESNET50 = resnet50_parameters()
+# Hu et al. (2018), equation 5: 2 / r * sum of N_s * C_s ** 2.
+EXCITATION = 2 * (3 * 256**2 + 4 * 512**2 + 6 * 1024**2 + 3 * 2048**2) // 16
+
+
 class TestPresets:
+    @pytest.mark.parametrize(
+        ("preset", "features", "parameters"),
+        [
+            ("paper", 7168, RESNET50 + sum(map(attention_parameters, (512, 1024, 2048)))),
+            ("resnet50", 2048, RESNET50),
+            ("senet", 2048, RESNET50 + EXCITATION),
+            ("chang2016", 512, vgg16_parameters()),
+        ],
+    )
+    def test_parameters(self, preset, features, parameters):
+        model = from_preset(preset, weights=None)
+        assert model.encoder.output_shape == (None, features)
+        assert model.count_params() == parameters + head_parameters(features)
+
+    @pytest.mark.parametrize(
+        ("preset", "differences"),
+        [
+            ("l3", {"stages": (3,)}),
+            ("l4", {"stages": (4,)}),
+            ("l5", {"stages": (5,)}),
+            ("na", {"arrangement": "none"}),
+            ("ca", {"arrangement": "channel"}),
+            ("sa", {"arrangement": "spatial"}),
+            ("ca_sa", {"arrangement": "channel-spatial"}),
+            ("sa_ca", {"arrangement": "spatial-channel"}),
+            ("average_pooling", {"pooling": "average"}),
+            ("maximum_pooling", {"pooling": "maximum"}),
+            ("released", {"gate": "released"}),
+        ],
+    )
+    def test_a_row_differs_from_the_paper_in_one_thing(self, preset, differences):
+        assert PRESETS[preset] == {**PRESETS["paper"], **differences}
+
     def test_overrides(self):
         model = from_preset("tiny", image_size=SIZE, arrangement="none", units=(32, 16))
         assert model.encoder.arrangement == "none"
@@ -201,9 +315,9 @@ class TestPresets:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda m: from_preset("papre"), "one of: 'paper', 'tiny'. Received: name='papre'"),
+        (lambda m: from_preset("papre"), "one of: 'paper', 'l3', .*'tiny'. Received: name='papre'"),
         (lambda m: from_preset("tiny", size=96), "'image_size', .*Received: override='size'"),
-        (lambda m: PhotoEncoder("vgg"), "`backbone` to be one of: 'resnet50', 'tiny'"),
+        (lambda m: PhotoEncoder("vgg"), "`backbone` to be one of: 'resnet50', .*'tiny'"),
         (
             lambda m: PhotoEncoder("tiny", stages=(3, 6)),
             r"\(1, 2, 3, 4, 5\), each once. .*\(3, 6\)",

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_series.evaluation import Annotations, pair_accuracy, series_top_1
+from keras_series import metrics
 from keras_series.input_pipeline import BatchOptions, SeriesBatches
 from tests import photo_triage_copies as copies
 from tfds_series import preparation
@@ -223,6 +223,19 @@ def test_two_different_lists_are_refused(tmp_path):
     assert_refused(tmp_path, copy, ValueError, message)
 
 
+def test_two_different_photos_of_a_name_are_refused(tmp_path):
+    other = {"old/000004-01.jpg": copies.encode_photo("another")}
+    copy = broken(tmp_path, lambda files: files.update(other))
+    assert_refused(tmp_path, copy, ValueError, "Expected one photo 000004-01.JPG.*old/000004-01")
+
+
+def test_a_whole_photo_stands_in_for_a_broken_one_of_the_same_name(tmp_path, small):
+    files = copies.draw_files(copies.small_lists())
+    copies.write_zips(tmp_path / "copy", files)
+    copies.write_folders(tmp_path / "copy", {"images/000004-01.JPG": b"cut"})
+    assert records_of(build(tmp_path, tmp_path / "copy")) == records_of(small)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -286,10 +299,11 @@ def test_without_a_copy_one_message_tells_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
     with pytest.raises(FileNotFoundError) as error:
-        build(tmp_path, tmp_path / "nowhere")
+        build(tmp_path, None)
     message = str(error.value)
     for part in (
-        str(tmp_path / "nowhere"), "Name or service not known", "train_val.zip", "test.zip",
+        str(tmp_path / "datasets/downloads/manual"), "Name or service not known",
+        "train_val.zip", "test.zip",
         "http://phototriage.cs.princeton.edu", "--manual_dir", "train_pairlist.txt",
         "000001-01.JPG", "research use; cite the paper; do not pass",
     ):  # fmt: skip
@@ -304,7 +318,17 @@ def test_downloaded_zips_are_taken(tmp_path, monkeypatch, small):
         "download",
         lambda self, urls: {name: tmp_path / "server" / f"{name}.zip" for name in urls},
     )
-    assert records_of(build(tmp_path, tmp_path / "nowhere")) == records_of(small)
+    assert records_of(build(tmp_path, None)) == records_of(small)
+
+
+def test_a_mistyped_folder_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"Expected --manual_dir to be a folder.*nowhere"):
+        build(tmp_path, tmp_path / "nowhere")
+
+
+def test_a_mistyped_config_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected the name of a dataset.*photo_triage/review'"):
+        build(tmp_path, None, "photo_triage/review")
 
 
 def test_a_killed_build_starts_again_cleanly(tmp_path, small_copy, small):
@@ -338,11 +362,13 @@ def test_ties_and_unpublished_labels_weigh_nothing(small):
         series = small.as_dataset(split=split)
         batches = SeriesBatches(series, BatchOptions(image_size=8, pack_size=8))
         assert sum(batch[2].numpy().sum() for batch in batches.as_dataset()) == labelled
-    preferences = Annotations.from_series(small.as_dataset(split="train")).preferences
+    annotations = metrics.Annotations.from_series(small.as_dataset(split="train"))
+    preferences = annotations.preferences
     assert len(preferences) == 160
-    assert pair_accuracy(preferences, preferences) == 1.0
     told = np.where(preferences == 0.5, 0.9, preferences)
-    assert pair_accuracy(told, preferences) == 1.0
+    everything = np.ones((1, annotations.series_count))
+    for predictions in (preferences, told):
+        assert metrics.pair_accuracy(predictions, annotations)(everything) == [1.0]
 
 
 def test_the_best_of_what_is_left_is_right(tmp_path, small):
@@ -350,8 +376,9 @@ def test_the_best_of_what_is_left_is_right(tmp_path, small):
     best = int(np.argmin(ranks[b"000004"])) + 1
     path = f"train_val/train_val_imgs/000004-{best:02d}.JPG"
     builder = build(tmp_path, broken(tmp_path, lambda files: files.pop(path)))
-    annotations = Annotations.from_series(builder.as_dataset(split="train"))
-    assert series_top_1(annotations.preferences, annotations) > 0.99
+    annotations = metrics.Annotations.from_series(builder.as_dataset(split="train"))
+    top_1 = metrics.series_top(annotations.preferences, annotations)
+    assert top_1(np.ones((1, annotations.series_count)))[0] > 0.99
 
 
 def run(script, *flags):
@@ -593,7 +620,7 @@ def test_a_copy_without_reviews_is_refused(tmp_path, small_copy):
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"reviews": [{}]}', b"\xff",
                                      b'{"reviews": [{"userChoice": "LEFT"}]}'])  # fmt: skip
 def test_broken_reviews_are_refused(content):
-    with pytest.raises(ValueError, match="Expected a file of reviews"):
+    with pytest.raises(ValueError, match="Expected JSON as"):
         reviews.read_reviews(content)
 
 

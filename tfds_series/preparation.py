@@ -28,24 +28,39 @@ def prepare(dataset, data_dir=None, manual_dir=None):
 
     Raises:
         ValueError: If there is no such dataset.
-        FileNotFoundError: If the dataset needs `manual_dir` and it is missing or empty. The message
-            says what to put there.
+        FileNotFoundError: If `manual_dir` is given and no folder, or if the dataset needs one and
+            it is missing or empty. The message says what to put there.
     """
+    if manual_dir is not None:
+        manual_dir = os.path.expanduser(manual_dir)
+        if not os.path.isdir(manual_dir):
+            raise FileNotFoundError(
+                f"Expected --manual_dir to be a folder. Received: {manual_dir!r}, which is none"
+            )
+    builder = _find_builder(dataset, data_dir)
     try:
-        builder = tfds.builder(dataset, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError as error:
-        raise ValueError(
-            f"Expected the name of a dataset, as synthetic_series/scenes. Received: {dataset!r}"
-        ) from error
-    config = tfds.download.DownloadConfig(manual_dir=manual_dir and os.path.expanduser(manual_dir))
-    try:
-        builder.download_and_prepare(download_config=config)
-    except AssertionError as error:
-        if "Manual directory" not in str(error):
-            raise
-        raise FileNotFoundError(str(error)) from error
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+        )
+    except Exception as error:
+        if (finished := _find_builder(dataset, data_dir)).is_prepared():
+            return finished  # By another process, meanwhile.
+        if isinstance(error, AssertionError) and "Manual directory" in str(error):
+            raise FileNotFoundError(str(error)) from error
+        raise
     _remove_interrupted(builder)
     return builder
+
+
+def _find_builder(dataset, data_dir):
+    try:
+        return tfds.builder(dataset, data_dir=data_dir)
+    # TFDS has the first for an unknown name and the second for an unknown config.
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        raise ValueError(
+            "Expected the name of a dataset, as synthetic_series/scenes or photo_triage/reviews. "
+            f"Received: {dataset!r} ({str(error).partition(chr(10))[0]})"
+        ) from error
 
 
 def count(builder):

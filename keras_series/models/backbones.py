@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import keras
 
 from keras_series.layers.cell_options import check_option
+from keras_series.models.squeeze_excitation import squeeze_and_excite
 from keras_series.models.tiny_resnet import tiny_resnet
 
 
@@ -24,7 +25,9 @@ class Backbone:
         stages: The name of each stage's last layer, by the stage's number.
         weights_url: Where the ImageNet weights (without the classifier) are. `None` if there are
             none.
-        weights_hash: MD5 of that file, which is checked after a download.
+        weights_hash: MD5 or SHA-256 of that file, which is checked after a download.
+        modify: Function that makes the network, once its weights are loaded, into another one with
+            layers of the same names. `None` leaves it as it is.
 
     Example:
 
@@ -46,37 +49,86 @@ class Backbone:
     stages: Mapping[int, str]
     weights_url: str | None = None
     weights_hash: str | None = None
+    modify: Callable[[keras.Model], keras.Model] | None = None
 
 
 _APPLICATIONS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
-BACKBONES = {
-    "resnet50": Backbone(
-        constructor=keras.applications.ResNet50,
+
+def _resnet(name, constructor, blocks, weights_hash):
+    """A row for a ResNet with so many blocks in each of its stages 2 to 5."""
+    taps = {stage: f"conv{stage}_block{count}_out" for stage, count in enumerate(blocks, start=2)}
+    return Backbone(
+        constructor=constructor,
         preprocess=keras.applications.resnet.preprocess_input,
-        stages={
-            1: "conv1_relu",
-            2: "conv2_block3_out",
-            3: "conv3_block4_out",
-            4: "conv4_block6_out",
-            5: "conv5_block3_out",
-        },
+        stages={1: "conv1_relu", **taps},
         weights_url=(
-            f"{_APPLICATIONS_URL}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+            f"{_APPLICATIONS_URL}/resnet/{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
         ),
-        weights_hash="4d473c1dd8becc155b73f8504c6f6626",
+        weights_hash=weights_hash,
+    )
+
+
+_RESNET50 = _resnet(
+    "resnet50", keras.applications.ResNet50, (3, 4, 6, 3), "4d473c1dd8becc155b73f8504c6f6626"
+)
+_TINY = Backbone(
+    constructor=tiny_resnet,
+    preprocess=lambda photos: photos / 127.5 - 1.0,
+    stages={
+        1: "conv1_relu",
+        2: "conv2_block2_out",
+        3: "conv3_block1_out",
+        4: "conv4_block1_out",
+        5: "conv5_block1_out",
+    },
+)
+BACKBONES = {
+    "resnet50": _RESNET50,
+    "resnet101": _resnet(
+        "resnet101", keras.applications.ResNet101, (3, 4, 23, 3), "88cf7a10940856eca736dc7b7e228a21"
     ),
-    "tiny": Backbone(
-        constructor=tiny_resnet,
-        preprocess=lambda photos: photos / 127.5 - 1.0,
+    "resnet152": _resnet(
+        "resnet152", keras.applications.ResNet152, (3, 8, 36, 3), "ee4c566cf9a93f14d82f913c2dc6dd0c"
+    ),
+    "se_resnet50": dataclasses.replace(_RESNET50, modify=squeeze_and_excite),
+    "vgg16": Backbone(
+        constructor=keras.applications.VGG16,
+        preprocess=keras.applications.vgg16.preprocess_input,
+        stages={stage: f"block{stage}_pool" for stage in (1, 2, 3, 4, 5)},
+        weights_url=(
+            f"{_APPLICATIONS_URL}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        ),
+        weights_hash="6d6bbae143d832006294945121d1f1fc",
+    ),
+    # The next two have their preprocessing inside.
+    "efficientnetv2b0": Backbone(
+        constructor=keras.applications.EfficientNetV2B0,
+        preprocess=lambda photos: photos,
         stages={
-            1: "conv1_relu",
-            2: "conv2_block2_out",
-            3: "conv3_block1_out",
-            4: "conv4_block1_out",
-            5: "conv5_block1_out",
+            1: "block1a_project_activation",
+            2: "block2b_add",
+            3: "block3b_add",
+            4: "block5e_add",
+            5: "top_activation",
         },
+        weights_url=f"{_APPLICATIONS_URL}/efficientnet_v2/efficientnetv2-b0_notop.h5",
+        weights_hash="893217f2bb855e2983157299931e43ff",
     ),
+    "convnext_tiny": Backbone(
+        constructor=keras.applications.ConvNeXtTiny,
+        preprocess=lambda photos: photos,
+        stages={
+            2: "convnext_tiny_stage_0_block_2_identity",
+            3: "convnext_tiny_stage_1_block_2_identity",
+            4: "convnext_tiny_stage_2_block_8_identity",
+            5: "convnext_tiny_stage_3_block_2_identity",
+        },
+        weights_url=f"{_APPLICATIONS_URL}/convnext/convnext_tiny_notop.h5",
+        weights_hash="d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+    ),
+    "tiny": _TINY,
+    "se_tiny": dataclasses.replace(_TINY, modify=squeeze_and_excite),
 }
 
 
@@ -105,6 +157,8 @@ def build_backbone(name, stages, weights, image_size):
     )
     if weights_path is not None:
         network.load_weights(weights_path)
+    if row.modify is not None:
+        network = row.modify(network)
     outputs = [network.get_layer(row.stages[stage]).output for stage in stages]
     return keras.Model(network.input, outputs, name=name)
 

@@ -18,8 +18,29 @@ _PAPER = {
     "units": (128, 128),
 }
 
+_BASELINE = {**_PAPER, "stages": (5,), "arrangement": "none"}
+
 PRESETS = {
     "paper": _PAPER,
+    # Table 2: single stages.
+    "l3": {**_PAPER, "stages": (3,)},
+    "l4": {**_PAPER, "stages": (4,)},
+    "l5": {**_PAPER, "stages": (5,)},
+    # Table 3: arrangements of the attention.
+    "na": {**_PAPER, "arrangement": "none"},
+    "ca": {**_PAPER, "arrangement": "channel"},
+    "sa": {**_PAPER, "arrangement": "spatial"},
+    "ca_sa": {**_PAPER, "arrangement": "channel-spatial"},
+    "sa_ca": {**_PAPER, "arrangement": "spatial-channel"},
+    # Table 4: pooling in the attention cells.
+    "average_pooling": {**_PAPER, "pooling": "average"},
+    "maximum_pooling": {**_PAPER, "pooling": "maximum"},
+    # Table 1: the systems that the paper compares with.
+    "resnet50": _BASELINE,
+    "senet": {**_BASELINE, "backbone": "se_resnet50"},
+    "chang2016": {**_BASELINE, "backbone": "vgg16", "resize": "pad"},
+    # The gates of the code that the paper's authors released.
+    "released": {**_PAPER, "gate": "released"},
     "tiny": {**_PAPER, "backbone": "tiny", "weights": None, "image_size": 112},
 }
 
@@ -28,10 +49,21 @@ def from_preset(name, **overrides):
     """A model by name, with all its weights made.
 
     `"paper"` is the network of Huang et al., *Learning multi-scale attentive features for series
-    photo selection* (ICASSP 2020), as the paper describes it. The PyTorch code that the authors
-    released differs: `gate="released"` leaves the sigmoids of the attention gates out, as it does;
-    its single fully connected layer and its unshared attention units are not followed. `"tiny"`
-    has the same parts on a small residual network that trains from nothing on two processor cores.
+    photo selection* (ICASSP 2020), as the paper describes it. The other presets differ from it in
+    what the row of the paper's tables differs in:
+
+    - Table 1: `"resnet50"`, ResNet50 with its pooled last stage under the same head; `"senet"`,
+      the same with squeeze-and-excitation (Hu et al., CVPR 2018) in every residual block;
+      `"chang2016"`, VGG16 likewise, of whole photos padded with the training set's mean colour
+      (Chang et al., *Automatic triage for a photo series*, SIGGRAPH 2016).
+    - Table 2: `"l3"`, `"l4"` and `"l5"`, a single stage.
+    - Table 3: `"na"`, `"ca"`, `"sa"`, `"ca_sa"` and `"sa_ca"`, other attention.
+    - Table 4: `"average_pooling"` and `"maximum_pooling"` in the attention cells.
+
+    `"released"` leaves the sigmoids of the attention gates out, as the PyTorch code does that the
+    authors released; its single fully connected layer and its unshared attention units are not
+    followed. `"tiny"` has the parts of `"paper"` on a small residual network that trains from
+    nothing on two processor cores.
 
     Args:
         name: A key of `PRESETS`.

@@ -70,6 +70,9 @@ class SeriesPreferenceModel(keras.Model):
             trainable=False,
             name="reference_embedding",
         )
+        self.temperature = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="temperature"
+        )
 
     def call(self, photos, training=None):
         if len(photos.shape) != 5:
@@ -92,8 +95,11 @@ class SeriesPreferenceModel(keras.Model):
         return ops.reshape(embeddings, (*ops.shape(photos)[:-3], self.head.units[0]))
 
     def compare(self, embedding_a, embedding_b):
-        """P(a is preferred to b) `[...]`, of two embeddings `[..., 128]`."""
-        return ops.sigmoid(self.head.compare(embedding_a, embedding_b))
+        """P(a is preferred to b) `[...]`, of two embeddings `[..., 128]`.
+
+        `sigmoid(logit / temperature)`; the temperature is 1 until `set_temperature` sets it.
+        """
+        return ops.sigmoid(self.head.compare(embedding_a, embedding_b) / self.temperature)
 
     def score(self, photos, training=None):
         """P(a photo is preferred to the reference) `[...]`, of photos `[..., height, width, 3]`."""
@@ -107,6 +113,16 @@ class SeriesPreferenceModel(keras.Model):
                 f"Received: shape={tuple(embedding.shape)}"
             )
         self.reference_embedding.assign(embedding)
+
+    def set_temperature(self, temperature):
+        """Sets what `compare` and `score` divide logits by, to make them probabilities of people.
+
+        Source: Guo et al., *On calibration of modern neural networks* (ICML 2017). It changes no
+        order. The logits that calling the model gives are not divided.
+        """
+        if not temperature > 0:
+            raise ValueError(f"Expected a positive temperature. Received: {temperature=}")
+        self.temperature.assign(temperature)
 
     def compute_output_shape(self, photos_shape):
         return (photos_shape[0], photos_shape[1], photos_shape[1])

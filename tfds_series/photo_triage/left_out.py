@@ -64,6 +64,7 @@ class LeftOut:
             name, reason = next(iter(self.photos.items()))
             raise ValueError(
                 f"Expected at least {1 - _MOST:.0%} of the {self.photo_count} photos in "
-                f"the pair lists. Received: a copy in which {len(self.photos)} are missing or "
-                f"broken, {name} among them ({reason}). Was it unpacked as a whole?"
+                f"the pair lists, named as 000001-01.JPG. Received: a copy in which at least "
+                f"{len(self.photos)} are missing or broken, {name} among them ({reason}). Was it "
+                "unpacked as a whole?"
             )

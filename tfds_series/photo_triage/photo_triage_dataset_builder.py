@@ -106,7 +106,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         report.clear()
         report.update(missing_splits=[split for split in LISTS if split not in lists])
         if report["missing_splits"]:
-            logging.warning("Left out the test split: this copy has no test part.")
+            logging.warning("Left out the test split: this copy lacks its list or its photos.")
         left_out = LeftOut(lists, report)
         left_out.add_missing(lists, files)
         if self.builder_config.with_reviews:
@@ -190,23 +190,33 @@ def _read_lists(files):
 
 def _read_photo(number, photo, files, left_out):
     """The bytes of a photo; `None` if it is missing or cannot be decoded."""
-    file = files.photos.get((number, photo))
-    if file is None:
-        return None
-    content = b""
+    found, reason = {}, "missing"
+    for file in files.photos.get((number, photo), ()):
+        try:
+            content = file.read()
+            _check_decodable(content)
+            found.setdefault(content, file)
+        except (*UNREADABLE, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            reason = str(error)
+    if len(found) > 1:
+        places = ", ".join(map(str, found.values()))
+        raise ValueError(
+            f"Expected one photo {file_name(number, photo)}. Received different ones: {places}"
+        )
+    if not found and reason != "missing":  # What is missing has been told before.
+        left_out.add_undecodable(file_name(number, photo), reason)
+    return next(iter(found), None)
+
+
+def _check_decodable(content):
     try:
-        content = file.read()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.open(io.BytesIO(content), formats=_FORMATS).load()
-    except UnidentifiedImageError:
-        reason = f"no photo, but {len(content)} bytes that begin {content[:12]!r}"
-    except (*UNREADABLE, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = str(error)
-    else:
-        return content
-    left_out.add_undecodable(file_name(number, photo), reason)
-    return None
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f"no photo, but {len(content)} bytes that begin {content[:12]!r}"
+        ) from error
 
 
 def _make_example(number, series, photos):

@@ -60,7 +60,10 @@ def read_reviews(content: bytes) -> list[Review]:
         entries = json.loads(content)["reviews"]
         return [_read_review(entry) for entry in entries if entry["userChoice"] in _SIDES]
     except (TypeError, KeyError, IndexError, ValueError) as error:
-        raise ValueError(f"Expected a file of reviews. Received: {error!r}") from error
+        raise ValueError(
+            'Expected JSON as {"reviews": [{"compareID1": 0, "compareID2": 1, "userChoice": '
+            f'"LEFT", "reason": ["", ""]}}, ...]}}. Received: {content[:40]!r}... ({error!r})'
+        ) from error
 
 
 def align(reviews: list[Review], series: ListedSeries) -> dict[int, int] | None:

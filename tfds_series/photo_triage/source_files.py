@@ -50,8 +50,9 @@ class SourceFiles:
 
     Attributes:
         lists: files of each pair list by split; one that is there twice has several.
-        photos: file of each photo by (series, photo) numbers; of two, the first found.
+        photos: files of each photo by (series, photo) numbers; one that is there twice has several.
         reviews: file of the reviews by number of the series.
+        place: where it all was found, for messages.
 
     Raises:
         ValueError: for a zip file that cannot be opened.
@@ -61,9 +62,10 @@ class SourceFiles:
         self, folder: str | os.PathLike | None = None, archives: list[str | os.PathLike] = ()
     ):
         self.lists: dict[str, list[SourceFile]] = {split: [] for split in LISTS}
-        self.photos: dict[tuple[int, int], SourceFile] = {}
+        self.photos: dict[tuple[int, int], list[SourceFile]] = {}
         self.reviews: dict[int, SourceFile] = {}
         archives = list(archives)
+        self.place = str(folder or ", ".join(map(str, archives)))
         for path in _walk(folder) if folder else ():
             self._add(SourceFile(path))
             if os.path.basename(path).lower() in ARCHIVES:
@@ -85,7 +87,7 @@ class SourceFiles:
             ValueError: if it has two different ones, or one that cannot be read.
         """
         if not self.lists[split]:
-            raise FileNotFoundError(f"Expected {LISTS[split]}. Received: a copy without it")
+            raise FileNotFoundError(f"Expected {LISTS[split]} in {self.place}. Received: none")
         texts = {}
         for file in self.lists[split]:
             try:
@@ -105,7 +107,7 @@ class SourceFiles:
             if name.lower() == list_name:
                 self.lists[split].append(file)
         if match := _PHOTO.fullmatch(name):
-            self.photos.setdefault((int(match[1]), int(match[2])), file)
+            self.photos.setdefault((int(match[1]), int(match[2])), []).append(file)
         elif "reviews" in folder.lower() and (match := _REVIEWS.fullmatch(name)):
             self.reviews.setdefault(int(match[1]), file)
 
@@ -128,5 +130,6 @@ def _open_archive(path):
     except (OSError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"Expected a whole zip file at {path}. Received: one of {os.path.getsize(path)} bytes "
-            f"that cannot be opened ({error}). Was its download cut? Fetch it again"
+            f"that cannot be opened ({error}). Was its download cut, or a web page saved in its "
+            "place? Fetch it again"
         ) from error
