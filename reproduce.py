@@ -12,6 +12,9 @@ On two cores, a small backbone on drawn series, in an hour:
 Rows that stand finished in --folder are taken from there; a row that was stopped goes on.
 """
 
+import shlex
+import sys
+
 from absl import flags
 
 from keras_series import cli
@@ -45,7 +48,9 @@ def main():
         names = ", ".join(Recipe.__dataclass_fields__)
         raise ValueError(f"Expected --recipe of {names}. Received: {settings}") from error
     experiment = Experiment(_DATASET.value, overrides, recipe, _TRAIN_SPLIT.value, _DATA_DIR.value)
-    page = reproduce(_FOLDER.value, experiment, list(map(int, _TABLES.value)), _SEEDS.value)
+    tables = list(map(int, _TABLES.value))
+    command = shlex.join(["python", *sys.argv])
+    page = reproduce(_FOLDER.value, experiment, tables, _SEEDS.value, command)
     print(f"\nPage: {page}")
 
 

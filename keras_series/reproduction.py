@@ -101,7 +101,7 @@ class Experiment:
         return settings
 
 
-def reproduce(folder, experiment, tables=(1, 2, 3, 4), seeds=3):
+def reproduce(folder, experiment, tables=(1, 2, 3, 4), seeds=3, command=None):
     """Trains and evaluates all rows of tables, and writes a page with tables and curves.
 
     A row that stands in several tables is trained once. Rows that stand finished in the folder are
@@ -112,6 +112,7 @@ def reproduce(folder, experiment, tables=(1, 2, 3, 4), seeds=3):
         experiment: An `Experiment`.
         tables: Keys of `TABLES`.
         seeds: How many times each row is trained.
+        command: What was typed, for the page.
 
     Returns:
         Path of the page.
@@ -133,7 +134,7 @@ def reproduce(folder, experiment, tables=(1, 2, 3, 4), seeds=3):
         left = "" if not number else f", about {_left(start, number, len(missing))} left"
         print(f"\n[{number + 1}/{len(missing)}] {preset}, seed {seed}{left}", flush=True)
         run_row(folder, experiment, preset, seed)
-    return write_page(folder, experiment, tables, seeds)
+    return write_page(folder, experiment, tables, seeds, command)
 
 
 def run_row(folder, experiment, preset, seed):
@@ -194,11 +195,12 @@ def summarise(results):
     return {"mean": np.mean(values), "low": 100 * low, "high": 100 * high, "seeds": values}
 
 
-def write_page(folder, experiment, tables, seeds):
+def write_page(folder, experiment, tables, seeds, command=None):
     """Writes `README.md` with the tables, and a plot of validation accuracy for each ablation."""
     lines = [
         "## How it was made",
         "",
+        *(["```bash", command, "```", ""] if command else []),
         f"Dataset `{experiment.dataset}`, trained on `{experiment.train_split}`, {seeds} seeds. "
         f"Overrides of the presets: `{experiment.overrides or 'none'}`. Recipe: "
         f"`{experiment.recipe}`.",

@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 
 from keras_series import metrics
 from keras_series.input_pipeline import BatchOptions, SeriesBatches
+from keras_series.training import Recipe, train
 from tests import photo_triage_copies as copies
 from tfds_series import preparation
 from tfds_series.photo_triage import Builder, pair_lists, reviews
@@ -354,6 +355,19 @@ def test_a_killed_build_starts_again_cleanly(tmp_path, small_copy, small):
     assert [path.name for path in parent.iterdir()] == ["1.0.0"]
 
 
+def test_a_build_that_another_process_has_overtaken_is_no_failure(
+    tmp_path, small_copy, small, monkeypatch
+):
+    finish = Builder.download_and_prepare
+
+    def overtaken(self, **settings):
+        finish(self, **settings)
+        raise OSError("Directory not empty")
+
+    monkeypatch.setattr(Builder, "download_and_prepare", overtaken)
+    assert records_of(build(tmp_path, small_copy)) == records_of(small)
+
+
 # Downstream.
 
 
@@ -379,6 +393,19 @@ def test_the_best_of_what_is_left_is_right(tmp_path, small):
     annotations = metrics.Annotations.from_series(builder.as_dataset(split="train"))
     top_1 = metrics.series_top(annotations.preferences, annotations)
     assert top_1(np.ones((1, annotations.series_count)))[0] > 0.99
+
+
+def test_training_on_no_pair_is_refused(tmp_path, small_copy):
+    build(tmp_path, small_copy)
+    with pytest.raises(ValueError, match=r"Expected pairs to train on.* at least 1\.0"):
+        train(
+            tmp_path / "run",
+            "photo_triage",
+            "tiny",
+            {"image_size": 32},
+            Recipe(min_agreement=1.0),
+            tmp_path / "datasets",
+        )
 
 
 def run(script, *flags):
