@@ -36,6 +36,9 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Photos judged at a time.",
 
 _RESAMPLES = flags.DEFINE_integer("resamples", 1000, "Bootstrap resamples of the series.", 100)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.", 0)
+_HTML = flags.DEFINE_boolean(
+    "html", False, "Writes evaluation.html too, one page with plots and the surest mistakes."
+)
 _LEAKS = flags.DEFINE_boolean("leaks", True, "Looks for the split's photos in the train split.")
 
 
@@ -61,7 +64,14 @@ def main():
     report = {"dataset": _DATASET.value, "split": split, **report}
     evaluation_report.write_report(report, workdir)
     print(f"\n{_DATASET.value}, {split}\n{evaluation_report.format_report(report)}")
-    print(f"\nWritten to: {workdir / 'evaluation.json'}, {workdir / 'evaluation.png'}")
+    written = ["evaluation.json", "evaluation.png"]
+    if _HTML.value:
+        from keras_series import evaluation_page
+
+        encoder = None if _MODEL.value else model.encoder
+        evaluation_page.write_page(report, series, workdir / "evaluation.html", encoder)
+        written.append("evaluation.html")
+    print(f"\nWritten to: {', '.join(str(workdir / name) for name in written)}")
     if not _MODEL.value:
         print(f"Next: python export.py --workdir={workdir} --base=exported")
 

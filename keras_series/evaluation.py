@@ -46,7 +46,8 @@ def evaluate(judge, series, train_series=None, resamples=1000, seed=0):
         Dictionary that can be written as JSON: `counts`; `judges`, for each its metrics as
         `{"value", "low", "high"}`; `margins`, the model's pair accuracy less each trivial judge's;
         `reliability` and `risk_coverage` to plot; `calibration`, before and after the temperature;
-        `groups`, pair accuracy by degradation and severity gap where these are known;
+        `groups`, pair accuracy by degradation and severity gap where these are known; `mistakes`,
+        the most confident ones, with series and places;
         `symmetry_gap`, the largest |P(a, b) + P(b, a) - 1|; `leaks`; `findings`, what is wrong, in
         sentences; and `verdict`, whether the model beats all trivial judges.
 
@@ -78,6 +79,7 @@ def evaluate(judge, series, train_series=None, resamples=1000, seed=0):
         "risk_coverage": _risk_coverage(ours, rest),
         "calibration": _calibration(judge.temperature, ours, rest, weights),
         "groups": _groups(series, kept, ours, rest, weights),
+        "mistakes": _mistakes(series, ours, rest),
         "symmetry_gap": float(np.abs(ours + judgement.swapped[kept] - 1).max(initial=0.0)),
         "leaks": None if train_series is None else find_leaks(train_series, series),
     }
@@ -229,6 +231,27 @@ def _by_group(masks, predictions, annotations, weights):
         | metrics.estimate(metrics.pair_accuracy(predictions, annotations, mask), weights)
         for name, mask in masks.items()
     }
+
+
+def _mistakes(series, predictions, annotations, most=12):
+    """The surest of the wrong predictions."""
+    wrong = annotations.untied & ((predictions > 0.5) != (annotations.preferences > 0.5))
+    surest = np.argsort(-np.abs(predictions - 0.5), kind="stable")
+    names = [example["series_id"].decode() for example in series.as_numpy_iterator()]
+    starts = np.searchsorted(annotations.series, np.arange(annotations.series_count))
+    mistakes = []
+    for pair in surest[wrong[surest]][:most]:
+        number = annotations.pair_series[pair]
+        mistakes.append(
+            {
+                "series_id": names[number],
+                "first": int(annotations.first[pair] - starts[number]),
+                "second": int(annotations.second[pair] - starts[number]),
+                "prediction": float(predictions[pair]),
+                "preference": float(annotations.preferences[pair]),
+            }
+        )
+    return mistakes
 
 
 def _findings(report, predictions):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_series import evaluation, evaluation_report, judges
+from keras_series import evaluation, evaluation_page, evaluation_report, judges
 from keras_series.export import export
 from keras_series.judges import ExportedJudge, Judgement, ModelJudge
 from keras_series.models import from_preset
@@ -180,6 +180,44 @@ def test_report_is_written_and_shown(tmp_path):
     text = evaluation_report.format_report(report)
     for part in ("1.000 (1.000-1.000)", "coin", "40 untied pairs", report["verdict"]):
         assert part in text
+
+
+def test_the_surest_mistakes_are_told():
+    report = report_of(lambda p: 0.99 if p > 0.5 else 0.7)  # Wrong on every second pair.
+    assert len(report["mistakes"]) == 12
+    assert report["mistakes"][0] == {
+        "series_id": "series 1",
+        "first": 0,
+        "second": 1,
+        "prediction": 0.7,
+        "preference": pytest.approx(0.2),
+    }
+
+
+def test_the_page_has_all_in_it(model, tmp_path):
+    series = many_series(9)
+    report = evaluation.evaluate(ModelJudge(model), series, resamples=100)
+    report |= {"dataset": "<few>", "split": "test"}
+    evaluation_report.write_report(report, tmp_path)
+    evaluation_page.write_page(report, series, tmp_path / "page.html", model.encoder)
+    page = (tmp_path / "page.html").read_text()
+    assert report["mistakes"]
+    # The plots, and of each photo of a mistake itself and its gates.
+    assert page.count("<img src='data:image/") == 1 + 4 * len(report["mistakes"])
+    assert "http" not in page
+    assert "&lt;few&gt;" in page
+    assert report["verdict"] in page
+
+
+def test_gates_differ_where_the_photos_do(model):
+    photos = np.full((2, 32, 32, 3), 128.0, "float32")
+    assert np.abs(evaluation_page.gate_difference(model.encoder, photos)).max() < 1e-3
+    photos[1, :16] = np.random.default_rng(0).uniform(0, 255, (16, 32, 3))
+    difference = evaluation_page.gate_difference(model.encoder, photos)
+    np.testing.assert_array_equal(difference[0], -difference[1])
+    assert np.abs(difference).max() == pytest.approx(1)
+    flat = from_preset("tiny", image_size=32, arrangement="channel").encoder
+    assert evaluation_page.gate_difference(flat, photos) is None
 
 
 def test_split_without_labels_is_refused():

@@ -238,3 +238,22 @@ def test_unit_follows_a_mixed_policy():
 def test_invalid_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("arrangement", ["parallel", "spatial", "spatial-channel"])
+def test_spatial_gate_is_what_the_features_are_weighed_by(arrangement):
+    features = random(*SHAPE)
+    unit = ParallelAttentionUnit(arrangement, reduction_ratio=4)
+    unit(features)
+    randomize(unit)
+    gate = numpy_of(unit.spatial_gate(features))
+    query = features
+    for convolution in unit.query_convolutions:
+        query = query @ numpy_of(convolution.kernel)[0, 0] + numpy_of(convolution.bias)
+    assert gate.shape == (*SHAPE[:3], 1)
+    assert_equal_to(features * gate, spatial(features, features * query, "both", "sigmoid"))
+
+
+@pytest.mark.parametrize("arrangement", ["none", "channel"])
+def test_without_a_spatial_cell_there_is_no_gate(arrangement):
+    assert ParallelAttentionUnit(arrangement).spatial_gate(random(*SHAPE)) is None

@@ -133,6 +133,24 @@ class ParallelAttentionUnit(keras.layers.Layer):
             features = cell(features, self._context(features))
         return features
 
+    def spatial_gate(self, features):
+        """The gate of the SA-Cell, where the unit looks.
+
+        Args:
+            features: Of shape `[batch, height, width, channels]`.
+
+        Returns:
+            `[batch, height, width, 1]`, or `None` for an arrangement without a SA-Cell.
+        """
+        if not self.built:
+            self.build(features.shape)
+        for cell in self.cells:
+            context = self._context(features)
+            if isinstance(cell, SACell):
+                return cell.attention(context)
+            features = cell(features, context)
+        return None
+
     def _cell(self, kind):
         options = {
             "pooling": self.pooling,

@@ -100,6 +100,21 @@ class PhotoEncoder(keras.Model):
         self.gate = gate
         self.resize = resize
 
+    def spatial_gates(self, photos):
+        """Where the attention units look, by stage.
+
+        Args:
+            photos: RGB 0-255, `[batch, image_size, image_size, 3]`.
+
+        Returns:
+            For each of `stages` `[batch, height, width, 1]`; an empty list for an arrangement
+            without a SA-Cell.
+        """
+        maps = self.get_layer(self.backbone)(BACKBONES[self.backbone].preprocess(photos))
+        units = [self.get_layer(f"stage{stage}_attention") for stage in self.stages]
+        gates = [unit.spatial_gate(features) for unit, features in zip(units, maps, strict=True)]
+        return [gate for gate in gates if gate is not None]
+
     def get_config(self):
         # Not chained to `super`, which would describe the graph: the arguments make it again.
         return {
