@@ -34,12 +34,10 @@ _DATA_DIR = flags.DEFINE_string(
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Photos judged at a time.", lower_bound=1)
 
 
-_RESAMPLES = flags.DEFINE_integer("resamples", 1000, "Bootstrap resamples of the series.", 100)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.", 0)
 _HTML = flags.DEFINE_boolean(
     "html", False, "Writes evaluation.html too, one page with plots and the surest mistakes."
 )
-_LEAKS = flags.DEFINE_boolean("leaks", True, "Looks for the split's photos in the train split.")
 
 
 def main():
@@ -48,19 +46,17 @@ def main():
         model = cli.load_best(workdir)
 
     from keras_series import evaluation, evaluation_report, input_pipeline, judges
-    from tfds_series import preparation
 
     if _MODEL.value:
         judge = judges.ExportedJudge(_MODEL.value, _BATCH_SIZE.value)
     else:
         judge = judges.ModelJudge(model, _BATCH_SIZE.value)
-    builder = preparation.prepare(_DATASET.value, _DATA_DIR.value)
-    split = _SPLIT.value or preparation.labelled_split(builder)
+    split = _SPLIT.value or input_pipeline.evaluation_split(_DATASET.value, _DATA_DIR.value)
     series = input_pipeline.load_series(_DATASET.value, split, _DATA_DIR.value)
     train_series = None
-    if _LEAKS.value and not split.startswith("train"):
+    if not split.startswith("train"):
         train_series = input_pipeline.load_series(_DATASET.value, "train", _DATA_DIR.value)
-    report = evaluation.evaluate(judge, series, train_series, _RESAMPLES.value, _SEED.value)
+    report = evaluation.evaluate(judge, series, train_series, seed=_SEED.value)
     report = {"dataset": _DATASET.value, "split": split, **report}
     evaluation_report.write_report(report, workdir)
     print(f"\n{_DATASET.value}, {split}\n{evaluation_report.format_report(report)}")

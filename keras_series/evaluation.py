@@ -52,7 +52,8 @@ def evaluate(judge, series, train_series=None, resamples=1000, seed=0):
         sentences; and `verdict`, whether the model beats all trivial judges.
 
     Raises:
-        ValueError: If no pair of the dataset has a published label.
+        ValueError: If no pair of the dataset has a published label, or none is left of photos that
+            can be decoded.
     """
     annotations = Annotations.from_series(series)
     if not annotations.labelled.any():
@@ -63,6 +64,11 @@ def evaluate(judge, series, train_series=None, resamples=1000, seed=0):
     first, second = annotations.first, annotations.second
     judgement = judge.judge(series, first, second)
     kept = annotations.keeps(~judgement.valid)
+    if not kept.any():
+        raise ValueError(
+            "Expected pairs of photos that can be decoded. Received: a dataset in which each pair "
+            f"has a broken one; {np.count_nonzero(~judgement.valid)} photos cannot be decoded"
+        )
     rest = annotations.without(~judgement.valid)
     weights = metrics.resample(rest.series_count, resamples, seed)
     predictions = {"model": judgement.predictions} | trivial_predictions(series, first, second)
@@ -78,7 +84,7 @@ def evaluate(judge, series, train_series=None, resamples=1000, seed=0):
         "reliability": _reliability(ours, rest),
         "risk_coverage": _risk_coverage(ours, rest),
         "calibration": _calibration(judge.temperature, ours, rest, weights),
-        "groups": _groups(series, kept, ours, rest, weights),
+        "groups": _groups(series, ours, rest, weights),
         "mistakes": _mistakes(series, ours, rest),
         "symmetry_gap": float(np.abs(ours + judgement.swapped[kept] - 1).max(initial=0.0)),
         "leaks": None if train_series is None else find_leaks(train_series, series),
@@ -204,7 +210,7 @@ def _calibration(temperature, predictions, annotations, weights):
     }
 
 
-def _groups(series, kept, predictions, annotations, weights):
+def _groups(series, predictions, annotations, weights):
     """Pair accuracy by the worse photo's degradation, and by how much worse it is."""
     if "degradation" not in series.element_spec["photos"]:
         return {}

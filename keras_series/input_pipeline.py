@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_series.photos import decode_photos
-from tfds_series.preparation import check_split, prepare
+from tfds_series.preparation import check_split, labelled_split, prepare
 
 # Packs that are filled side by side, and series that are shuffled among each other: enough to leave
 # hardly a place empty and to mix well (TFDS mixes when it writes), few enough to stay below 400 MB
@@ -70,6 +70,11 @@ def load_series(dataset, split, data_dir=None):
     builder = prepare(dataset, data_dir)
     check_split(builder, split)
     return builder.as_dataset(split=split)
+
+
+def evaluation_split(dataset, data_dir=None):
+    """The split of a TFDS dataset to judge a model by, see `labelled_split`."""
+    return labelled_split(prepare(dataset, data_dir))
 
 
 class SeriesBatches:

@@ -70,6 +70,7 @@ class ExportedJudge:
 
     Raises:
         FileNotFoundError: If there is no exported model.
+        ValueError: If it lacks one of these signatures.
     """
 
     temperature = None  # It is inside.
@@ -81,6 +82,12 @@ class ExportedJudge:
                 f"Received: {str(path)!r}"
             )
         self.loaded = tf.saved_model.load(str(path))
+        missing = sorted({"embed", "compare", "score"} - set(self.loaded.signatures))
+        if missing:
+            raise ValueError(
+                f"Expected a model written by export.py at {path}. Received: one without the "
+                f"signatures {', '.join(missing)}"
+            )
         self.batch_size = batch_size
 
     def judge(self, series, first, second):

@@ -15,7 +15,6 @@ from keras_series.judges import ModelJudge
 from keras_series.models import BACKBONES, PRESETS
 from keras_series.run_folder import MONITOR, read_metrics
 from keras_series.training import Recipe, train
-from tfds_series import preparation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,8 +150,7 @@ def run_row(folder, experiment, preset, seed):
         experiment.data_dir,
         experiment.train_split,
     )
-    builder = preparation.prepare(experiment.dataset, experiment.data_dir)
-    split = preparation.labelled_split(builder)
+    split = input_pipeline.evaluation_split(experiment.dataset, experiment.data_dir)
     series = input_pipeline.load_series(experiment.dataset, split, experiment.data_dir)
     annotations = metrics.Annotations.from_series(series)
     model = keras.saving.load_model(best, compile=False)
@@ -226,7 +224,7 @@ def _keep_settings(folder, experiment):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "settings.json"
     settings = json.loads(json.dumps(experiment.settings()))
-    if path.exists():
+    if any(folder.glob("runs/*/metrics.csv")):  # Else nothing was made with other settings.
         kept = json.loads(path.read_text(encoding="utf-8"))
         differing = [name for name in settings if settings[name] != kept.get(name)]
         if differing:

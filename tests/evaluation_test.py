@@ -154,6 +154,21 @@ def test_no_exported_model(tmp_path):
         ExportedJudge(tmp_path)
 
 
+def test_another_saved_model_is_refused(tmp_path):
+    module = tf.Module()
+    module.answer = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec([None])])
+    tf.saved_model.save(module, str(tmp_path), signatures={"answer": module.answer})
+    with pytest.raises(ValueError, match="without the signatures compare, embed, score"):
+        ExportedJudge(tmp_path)
+
+
+def test_nothing_but_broken_photos_is_refused(model):
+    broken = example("broken", [b"", b"<html>"], [(0, 1, 0.9)])
+    broken["photos"]["file_name"] = ["a", "b"]
+    with pytest.raises(ValueError, match="2 photos cannot be decoded"):
+        evaluation.evaluate(ModelJudge(model), dataset([broken]))
+
+
 def test_sharpness_is_the_variance_of_the_laplacian():
     photo = np.random.default_rng(0).uniform(0, 255, (7, 9, 3)).astype("float32")
     grey = photo @ np.array([0.299, 0.587, 0.114])

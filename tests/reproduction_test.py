@@ -93,8 +93,18 @@ def test_a_table_is_made_and_finished_rows_are_taken(data_dir, tmp_path, capsys,
 
 def test_another_experiment_in_the_same_folder_is_refused(tmp_path):
     (tmp_path / "settings.json").write_text(json.dumps({"dataset": "another"}))
+    (tmp_path / "runs/paper-0").mkdir(parents=True)
+    (tmp_path / "runs/paper-0/metrics.csv").touch()
     with pytest.raises(ValueError, match="other values of: dataset, overrides"):
         reproduction.reproduce(tmp_path, experiment(tmp_path))
+
+
+def test_settings_that_failed_at_once_can_be_mended(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduction, "run_row", lambda *arguments: None)
+    monkeypatch.setattr(reproduction, "write_page", lambda *arguments: tmp_path)
+    (tmp_path / "settings.json").write_text(json.dumps({"dataset": "mistyped"}))
+    reproduction.reproduce(tmp_path, experiment(data_dir))
+    assert json.loads((tmp_path / "settings.json").read_text())["dataset"] == "few_series"
 
 
 def test_a_table_that_is_none_is_refused(tmp_path):

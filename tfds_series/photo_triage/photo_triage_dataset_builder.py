@@ -27,7 +27,7 @@ _URLS = {
 _INSTRUCTIONS = f"""\
 How to get PhotoTriage (Chang et al., SIGGRAPH 2016):
 
-Fetch   train_val.zip and test.zip, about 2 GB, as {_HOMEPAGE} says,
+Fetch   train_val.zip and test.zip, as {_HOMEPAGE} says,
         from {" and ".join(_URLS.values())}.
         The server is often down: then ask the authors, or a colleague who has a copy.
 Put     them, as they are or unpacked, into a folder of their own and name it by
@@ -190,7 +190,7 @@ def _read_lists(files):
 
 def _read_photo(number, photo, files, left_out):
     """The bytes of a photo; `None` if it is missing or cannot be decoded."""
-    found, reason = {}, "missing"
+    found, reason = {}, None
     for file in files.photos.get((number, photo), ()):
         try:
             content = file.read()
@@ -203,7 +203,7 @@ def _read_photo(number, photo, files, left_out):
         raise ValueError(
             f"Expected one photo {file_name(number, photo)}. Received different ones: {places}"
         )
-    if not found and reason != "missing":  # What is missing has been told before.
+    if not found and reason is not None:  # What is missing has been told before.
         left_out.add_undecodable(file_name(number, photo), reason)
     return next(iter(found), None)
 
