@@ -194,7 +194,7 @@ def main(arguments=None):
         return 1
     if options.json:
         print(reports.as_json(options.command, server, rows, failure))
-    else:
+    elif any(row.get("error") != reports.NOT_ANSWERED for row in rows):
         print(reports.table(options.command, rows))
     if failure:
         print(f"error: {failure}", file=sys.stderr)

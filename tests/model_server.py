@@ -94,8 +94,9 @@ class ModelServer:
     def predict(self, signatures, name, inputs):
         """Outputs of a signature, as tensors, for inputs by name."""
         self.requests.append((name, inputs))
-        time.sleep(self.delay)
+        # Before it waits: a request that was given up must not take what is meant for the next.
         code = self.refusals.popleft() if self.refusals else None
+        time.sleep(self.delay)
         if code:
             raise RefusedError(code, "by the test")
         _check_inputs(input_specs(signatures[name]), inputs)

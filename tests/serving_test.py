@@ -47,12 +47,6 @@ def loaded(base):
     return tf.saved_model.load(base / "1")
 
 
-@pytest.fixture
-def with_rank(loaded):
-    if "rank" not in loaded.signatures:
-        pytest.skip("needs an export with the signature rank")
-
-
 @pytest.fixture(scope="module")
 def stand_in(loaded):
     versions = {1: loaded.signatures, 2: loaded.signatures}
@@ -189,7 +183,7 @@ def test_preference_is_that_of_the_export(client, loaded, jpegs):
     np.testing.assert_allclose(client.preference(*jpegs[:2]), expected[0], atol=1e-6)
 
 
-def test_ranking_is_that_of_the_export(client, loaded, jpegs, with_rank):
+def test_ranking_is_that_of_the_export(client, loaded, jpegs):
     counts = tf.constant([len(jpegs)])
     expected = signature(loaded, "rank", photo_bytes=tf.constant([jpegs]), photo_count=counts)
     ranking = client.rank(jpegs)
@@ -197,7 +191,7 @@ def test_ranking_is_that_of_the_export(client, loaded, jpegs, with_rank):
     np.testing.assert_allclose(ranking.strengths, expected["strength"][0], atol=1e-5)
 
 
-def test_broken_photos_leave_the_others_alone(client, jpegs, with_rank):
+def test_broken_photos_leave_the_others_alone(client, jpegs):
     photos = [jpegs[0], BROKEN, b"", jpegs[1]]
     scores = client.score(photos)
     assert scores[1:3] == [None, None]
@@ -418,7 +412,7 @@ def test_score_table(server, protocol, folder, capsys):
     assert lines[-1] == "5 photos, 2 could not be judged."
 
 
-def test_both_protocols_print_the_same_json(server, folder, capsys, with_rank):
+def test_both_protocols_print_the_same_json(server, folder, capsys):
     printed = {}
     for protocol in PROTOCOLS:
         for command in ("score", "rank"):
