@@ -1,0 +1,192 @@
+"""The signatures of an exported model."""
+
+import keras
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from keras_series.bradley_terry import bradley_terry, rank_by
+from keras_series.photos import MAX_PIXELS, decode_photos, resize_photo
+
+NEUTRAL = 0.5
+# Photos that are encoded side by side, each with the memory of its feature maps.
+_PARALLEL_PHOTOS = 8
+# Elementwise operations take whole vectors of this many floats at most; what is left over they
+# calculate by other instructions, whose last bit differs.
+_VECTOR = 16
+
+
+class ServingModule(tf.Module):
+    """The signatures of an exported model: encoded bytes in, probabilities and `valid` out.
+
+    The variables are frozen into two functions, a photo to its embedding and embeddings to
+    preferences, which all signatures share: one copy of the weights, and TensorFlow's optimiser can
+    fold the batch normalisations into the convolutions.
+
+    Examples never meet along the batch, so a server may put several clients' requests in one. Each
+    photo passes the encoder by itself, several at a time: its numbers are the same to the last bit
+    in whatever batch it comes. A photo that cannot be decoded passes nothing. It has `valid` false,
+    the reference embedding, and so the neutral answer 0.5 to everything.
+
+    Args:
+        model: A `SeriesPreferenceModel`.
+        max_pixels: Photos with more pixels are refused by their header, before decoding.
+        keep_variables: Leaves the variables as they are, so that the loaded model can be trained
+            further (`model_variables`, and each signature's `trainable_variables`), for some speed.
+    """
+
+    def __init__(self, model, max_pixels=MAX_PIXELS, keep_variables=False):
+        super().__init__(name="keras_series")
+        self._image_size = model.encoder.image_size
+        self._resize = model.encoder.resize
+        self._max_pixels = max_pixels
+        units = self._units = model.head.units[0]
+        make = _trace if keep_variables else freeze
+        size = self._image_size
+        photo = tf.TensorSpec([1, size, size, 3], tf.float32, name="photo")
+        embedding = tf.TensorSpec([None, units], tf.float32)
+        self._embed_one = make(lambda photo: model.embed(photo, training=False), photo)
+        self._compare_rows = make(model.compare, embedding, embedding)
+        if keep_variables:
+            self.model_variables = [variable.value for variable in model.variables]
+            self._reference = model.reference_embedding.value
+        else:
+            self._reference = tf.constant(keras.ops.convert_to_numpy(model.reference_embedding))
+
+    def signatures(self):
+        """The functions to export, by the name of their signature."""
+        photo = tf.TensorSpec([None], tf.string)
+        pixels = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        embedding = tf.TensorSpec([None, self._units], tf.float32)
+        preference = _endpoint(self._preference, photo_a_bytes=photo, photo_b_bytes=photo)
+        return {
+            "serving_default": preference,
+            "preference": preference,
+            "score": _endpoint(self._score, photo_bytes=photo),
+            "rank": _endpoint(
+                self._rank,
+                photo_bytes=tf.TensorSpec([None, None], tf.string),
+                photo_count=tf.TensorSpec([None], tf.int32),
+            ),
+            "embed": _endpoint(self._embedding, photo_bytes=photo),
+            "score_and_embed": _endpoint(self._score_and_embedding, photo_bytes=photo),
+            "compare": _endpoint(self._compared, embedding_a=embedding, embedding_b=embedding),
+            "score_pixels": _endpoint(self._score_pixels, photo=pixels),
+            "preference_pixels": _endpoint(self._preference_pixels, photo_a=pixels, photo_b=pixels),
+        }
+
+    def _preference(self, inputs):
+        # One pass for both sides; each is taken out where it was put in.
+        photo_bytes = tf.concat([inputs["photo_a_bytes"], inputs["photo_b_bytes"]], axis=0)
+        embeddings, valid = self._embed_bytes(photo_bytes)
+        valid_a, valid_b = tf.split(valid, 2)
+        valid = valid_a & valid_b
+        preference = self._compare(*tf.split(embeddings, 2))
+        return {"preference": tf.where(valid, preference, NEUTRAL), "valid": valid}
+
+    def _score(self, inputs):
+        embeddings, valid = self._embed_bytes(inputs["photo_bytes"])
+        return {"score": self._scores(embeddings), "valid": valid}
+
+    def _rank(self, inputs):
+        photo_bytes = inputs["photo_bytes"]
+        shape = tf.shape(photo_bytes)
+        counted = tf.sequence_mask(inputs["photo_count"], shape[1])
+        # A server pads with copies of a photo. An empty one costs nothing.
+        photo_bytes = tf.where(counted, photo_bytes, "")
+        embeddings, valid = self._embed_bytes(tf.reshape(photo_bytes, [-1]))
+        valid = tf.reshape(valid, shape)
+        preferences = self._compare_all(tf.reshape(embeddings, [*tf.unstack(shape), self._units]))
+        compared = valid[:, :, tf.newaxis] & valid[:, tf.newaxis, :]
+        preferences = tf.where(compared, preferences, NEUTRAL)
+        strengths = bradley_terry(preferences, valid)
+        return {
+            "preference": preferences,
+            "strength": strengths,
+            "rank": rank_by(strengths, valid, counted),
+            "valid": valid,
+        }
+
+    def _embedding(self, inputs):
+        embeddings, valid = self._embed_bytes(inputs["photo_bytes"])
+        return {"embedding": embeddings, "valid": valid}
+
+    def _score_and_embedding(self, inputs):
+        embeddings, valid = self._embed_bytes(inputs["photo_bytes"])
+        return {"score": self._scores(embeddings), "embedding": embeddings, "valid": valid}
+
+    def _compared(self, inputs):
+        return {"preference": self._compare(inputs["embedding_a"], inputs["embedding_b"])}
+
+    def _score_pixels(self, inputs):
+        return {"score": self._scores(self._embed_pixels(inputs["photo"]))}
+
+    def _preference_pixels(self, inputs):
+        embeddings = [self._embed_pixels(inputs[name]) for name in ("photo_a", "photo_b")]
+        return {"preference": self._compare(*embeddings)}
+
+    def _embed_bytes(self, photo_bytes):
+        photos, valid = decode_photos(
+            photo_bytes, self._image_size, resize=self._resize, max_pixels=self._max_pixels
+        )
+        return self._embed(photos, valid), valid
+
+    def _embed_pixels(self, pixels):
+        photos = resize_photo(pixels, self._image_size, self._resize)
+        return self._embed(photos, tf.ones([tf.shape(photos)[0]], tf.bool))
+
+    def _embed(self, photos, valid):
+        def embed(photo_and_valid):
+            photo, is_valid = photo_and_valid
+            return tf.cond(
+                is_valid,
+                lambda: self._embed_one(photo[tf.newaxis])[0],
+                lambda: tf.identity(self._reference),
+            )
+
+        return tf.map_fn(
+            embed,
+            (photos, valid),
+            parallel_iterations=_PARALLEL_PHOTOS,
+            fn_output_signature=tf.TensorSpec([self._units], tf.float32),
+        )
+
+    def _scores(self, embeddings):
+        return self._compare(embeddings, tf.broadcast_to(self._reference, tf.shape(embeddings)))
+
+    def _compare(self, embedding_a, embedding_b):
+        count = tf.shape(embedding_a)[0]
+        padding = [[0, -count % _VECTOR], [0, 0]]
+        rows = [tf.pad(embedding, padding) for embedding in (embedding_a, embedding_b)]
+        return self._compare_rows(*rows)[:count]
+
+    def _compare_all(self, embeddings):
+        """The preferences `[B, N, N]` of embeddings `[B, N, units]`."""
+        count = tf.shape(embeddings)[1]
+        shape = [tf.shape(embeddings)[0], count, count]
+        rows = [
+            tf.reshape(tf.broadcast_to(each, [*shape, self._units]), [-1, self._units])
+            for each in (embeddings[:, :, tf.newaxis], embeddings[:, tf.newaxis, :])
+        ]
+        return tf.reshape(self._compare(*rows), shape)
+
+
+def freeze(function, *specs):
+    """A function of tensors in which all variables of `function` have become constants.
+
+    Args:
+        function: From tensors to one tensor.
+        *specs: `tf.TensorSpec` of its arguments.
+    """
+    traced = tf.function(function, autograph=False).get_concrete_function(*specs)
+    frozen = convert_variables_to_constants_v2(traced)
+    return lambda *tensors: frozen(*tensors)[0]
+
+
+def _trace(function, *specs):
+    return tf.function(function, input_signature=specs, autograph=False)
+
+
+def _endpoint(method, **specs):
+    # One dictionary of named inputs: what the server, `TFSMLayer` and plain loading all can call.
+    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()}
+    return tf.function(method, input_signature=[specs], autograph=False)
