@@ -196,6 +196,8 @@ def summarise(results):
 def write_page(folder, experiment, tables, seeds, command=None):
     """Writes `README.md` with the tables, and a plot of validation accuracy for each ablation."""
     lines = [
+        _what_it_is(experiment),
+        "",
         "## How it was made",
         "",
         *(["```bash", command, "```", ""] if command else []),
@@ -216,8 +218,18 @@ def write_page(folder, experiment, tables, seeds, command=None):
             lines += ["", f"![Validation accuracy by epoch](table{table}.png)"]
     page = folder / "README.md"
     with replacing(page) as partial:
-        partial.write_text("\n".join(["# Reproduction", "", *lines]) + "\n", encoding="utf-8")
+        partial.write_text("\n".join(["# The paper's tables", "", *lines]) + "\n", encoding="utf-8")
     return page
+
+
+def _what_it_is(experiment):
+    if experiment.dataset.startswith("photo_triage") and not experiment.overrides:
+        return "The paper's dataset and the paper's networks."
+    backbone = experiment.overrides.get("backbone", "the paper's")
+    return (
+        f"**Dataset {experiment.dataset}, backbone {backbone}: not the paper's experiment.** It "
+        "shows that the machinery works and what the parts do there."
+    )
 
 
 def _keep_settings(folder, experiment):
