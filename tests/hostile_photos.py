@@ -32,7 +32,7 @@ SOURCES = {
     "webp_exif": encode(PHOTO, "WEBP", exif=exif(6)),
 }
 CONTROLS = ("jpeg_progressive", "png_alpha")
-# 9,999 by 9,999 is within the limit of pixels: two such at once that are believed are over 2 GB.
+# 9,999 by 9,999 is within the limit of pixels: a decoder that believes it takes 600 MB in colour.
 LARGEST = 9_999
 SIDES = (0, 1, 2, 500, LARGEST, 10_001, 16_383, 65_535, 2**24, 2**31 - 1, 2**32 - 1)
 
