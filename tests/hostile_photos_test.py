@@ -5,13 +5,11 @@ import pathlib
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 
-from keras_series.export import export
-from keras_series.models import from_preset
 from tests.hostile_photos import MUTATIONS, SOURCES, make_batch
+from tests.signature_calls import make_model, save
 
 ROOT = pathlib.Path(__file__).parents[1]
 MOST_SECONDS = 10
@@ -21,10 +19,9 @@ MOST_BYTES = 1_500_000_000
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
-    keras.utils.set_random_seed(5)
-    model = from_preset("tiny", image_size=48)
-    model.set_reference(np.linspace(-1, 1, 128).astype("float32"))
-    return export(model, tmp_path_factory.mktemp("exported"))
+    folder = tmp_path_factory.mktemp("exported")
+    save(make_model(), folder)
+    return folder
 
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])

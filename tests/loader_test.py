@@ -8,23 +8,21 @@ import pathlib
 import shutil
 import subprocess
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_series.export import export
-from keras_series.models import from_preset
 from tests.signature_calls import (
     BATCHES,
     CALLS,
-    IMAGE_SIZE,
     SIGNATURES,
     Live,
     answer_all,
     check_same,
     feed,
+    make_model,
     photos_from,
+    save,
 )
 
 every_signature = pytest.mark.parametrize("name", SIGNATURES)
@@ -32,15 +30,14 @@ every_signature = pytest.mark.parametrize("name", SIGNATURES)
 
 @pytest.fixture(scope="module")
 def model():
-    keras.utils.set_random_seed(5)
-    model = from_preset("tiny", image_size=IMAGE_SIZE, resize="pad")
-    model.set_reference(np.linspace(-1, 1, 128).astype("float32"))
-    return model
+    return make_model()
 
 
 @pytest.fixture(scope="module")
 def version(model, tmp_path_factory):
-    return export(model, tmp_path_factory.mktemp("exported"))
+    folder = tmp_path_factory.mktemp("exported")
+    save(model, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,15 @@
 
 import subprocess
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.attr_value_pb2 import NameAttrList
 
 from keras_series.bradley_terry import bradley_terry
+from keras_series.models import from_preset
 from keras_series.photos import decode_photos, resize_photo
+from keras_series.serving_module import ServingModule
 from tests.photos_test import BROKEN, draw_photo, encode
 
 IMAGE_SIZE = 48
@@ -141,6 +144,19 @@ SIGNATURES = {
 }
 # Every signature with every batch.
 CALLS = [(name, start, count) for name in SIGNATURES for start, count in BATCHES]
+
+
+def make_model():
+    keras.utils.set_random_seed(5)
+    model = from_preset("tiny", image_size=IMAGE_SIZE, resize="pad")
+    model.set_reference(np.linspace(-1, 1, 128).astype("float32"))
+    return model
+
+
+def save(model, folder):
+    """The SavedModel of an export by itself: to check it and add to it takes a minute."""
+    module = ServingModule(model)
+    tf.saved_model.save(module, folder, signatures=module.signatures())
 
 
 def feed(name, start, count):
