@@ -15,6 +15,13 @@ _MAX_IFD_ENTRIES = 256
 _MAX_HEADER_BLOCKS = 1024
 _MAX_GIF_EXTENSIONS = 16
 _MAX_GIF_BLOCKS = 16_384
+# Limits on what a small file can have a decoder do. A progressive JPEG has about 10 scans, each of
+# which may be a few bytes that pass the whole photo. Every 64 pixels of a JPEG take a bit or more,
+# 512 pixels a byte; fewer bytes than this are another photo's size. A text in a PNG may unpack to
+# 8 MB, and is never looked at.
+_MAX_JPEG_SCANS = 100
+_MAX_JPEG_PIXELS_PER_BYTE = 2048
+_MAX_PNG_TEXTS = 64
 
 
 class PhotoFormat(enum.IntEnum):
@@ -107,6 +114,25 @@ def first_gif_frame(photo_bytes):
     return tf.strings.join(parts)
 
 
+def require_proportionate_jpeg(photo_bytes, size):
+    """Gives `photo_bytes`, if decoding them is no more work than photos of their size are."""
+    least = tf.reduce_prod(size) // _MAX_JPEG_PIXELS_PER_BYTE
+    is_long = _length(photo_bytes) >= least
+    received = [_length(photo_bytes), "for height and width", size]
+    photo_bytes = require(is_long, photo_bytes, "a JPEG with enough bytes for its size", received)
+    # A marker within the data has no zero behind it but by chance, once in 16 MB.
+    scan_count = _count(photo_bytes, b"\xff\xda\0")
+    expected = f"a JPEG of at most {_MAX_JPEG_SCANS} scans"
+    return require(scan_count <= _MAX_JPEG_SCANS, photo_bytes, expected, [scan_count])
+
+
+def require_few_png_texts(photo_bytes):
+    """Gives `photo_bytes`, if few packed texts are to be unpacked on the way to the pixels."""
+    text_count = _count(photo_bytes, b"zTXt") + _count(photo_bytes, b"iTXt")
+    expected = f"a PNG of at most {_MAX_PNG_TEXTS} packed texts"
+    return require(text_count <= _MAX_PNG_TEXTS, photo_bytes, expected, [text_count])
+
+
 def is_animated_webp(photo_bytes):
     """Whether a WebP says that it is an animation, bool scalar."""
     has_flags = _text_at(photo_bytes, 12, 4) == b"VP8X"
@@ -133,6 +159,10 @@ def _text_at(text, position, count):
 
 def _length(text):
     return tf.cast(tf.strings.length(text), tf.int64)
+
+
+def _count(text, part):
+    return tf.size(tf.strings.split(text, part)) - 1
 
 
 def bytes_at(text, position, count):

@@ -19,6 +19,8 @@ from keras_series.photo_headers import (
     read_orientation,
     read_size,
     require,
+    require_few_png_texts,
+    require_proportionate_jpeg,
 )
 
 # Mean colour of ImageNet, RGB 0-255, on which Chang et al. (2016), "Automatic triage for a photo
@@ -70,7 +72,7 @@ def decode_photo(photo_bytes, image_size=224, resize="crop", max_pixels=MAX_PIXE
     photo_bytes = require(is_allowed, photo_bytes, expected, ["height and width", size])
     decoders = {
         PhotoFormat.JPEG: lambda: _decode_jpeg(photo_bytes, size, image_size, resize),
-        PhotoFormat.PNG: lambda: _whole(tf.io.decode_png(photo_bytes, channels=3)),
+        PhotoFormat.PNG: lambda: _decode_png(photo_bytes),
         PhotoFormat.WEBP: lambda: _decode_webp(photo_bytes),
         PhotoFormat.GIF: lambda: _whole(tf.io.decode_gif(photo_bytes)[0]),
         PhotoFormat.BMP: lambda: _decode_bmp(photo_bytes),
@@ -204,6 +206,7 @@ def _traced_decode_batch(options):
 
 def _decode_jpeg(photo_bytes, size, image_size, resize):
     """Pixels uint8 `[H, W, 3]`, and the photo's extent in those pixels, float64 `[2]`."""
+    photo_bytes = require_proportionate_jpeg(photo_bytes, size)
     side = tf.reduce_min(size) if resize == "crop" else tf.reduce_max(size)
     ratios = (1, 2, 4, 8)
     is_enough = tf.stack([side >= 2 * image_size * ratio for ratio in ratios[1:]])
@@ -216,6 +219,10 @@ def _decode_jpeg(photo_bytes, size, image_size, resize):
     # The last row and column may stand for less than `ratio` pixels: hence not the pixels' shape.
     extent = tf.cast(size, tf.float64) / tf.cast(tf.gather(ratios, choice), tf.float64)
     return tf.ensure_shape(pixels, [None, None, 3]), extent
+
+
+def _decode_png(photo_bytes):
+    return _whole(tf.io.decode_png(require_few_png_texts(photo_bytes), channels=3))
 
 
 def _decode_webp(photo_bytes):

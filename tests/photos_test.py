@@ -303,6 +303,48 @@ def test_large_photos_are_refused_by_their_header(bomb):
         DECODE(bomb, SIZE)
 
 
+def jpeg_of_size(height, width):
+    """A progressive JPEG that says it is of another size."""
+    photo_bytes = ENCODED["jpeg_progressive"]
+    place = photo_bytes.index(b"\xff\xc2\0\x11\x08") + 5
+    return photo_bytes[:place] + struct.pack(">HH", height, width) + photo_bytes[place + 4 :]
+
+
+def test_jpeg_with_too_few_bytes_for_its_size_is_refused():
+    # Decoded, a few hundred bytes would take 600 MB.
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"enough bytes for its size") as error:
+        DECODE(jpeg_of_size(9_999, 9_998), SIZE)
+    assert "9999 9998" in str(error.value)
+
+
+def test_blank_jpeg_has_enough_bytes_for_its_size():
+    blank = encode(Image.new("L", (4000, 3000)), "JPEG", progressive=True, optimize=True)
+    np.testing.assert_array_equal(DECODE(blank, SIZE), np.zeros([SIZE, SIZE, 3]))
+
+
+def test_jpeg_of_many_scans_is_refused():
+    # Each passes all of the photo: at 100 megapixels, a second for 100 scans of 10 bytes.
+    photo_bytes = ENCODED["jpeg_progressive"]
+    last_scan = photo_bytes[photo_bytes.rindex(b"\xff\xda") : -2]
+    assert DECODE(photo_bytes[:-2] + 80 * last_scan + b"\xff\xd9", SIZE).shape == [SIZE, SIZE, 3]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"at most 100 scans"):
+        DECODE(photo_bytes[:-2] + 120 * last_scan + b"\xff\xd9", SIZE)
+
+
+def png_with_texts(count, name):
+    data = name + b"key\0" + {b"zTXt": b"\0", b"iTXt": b"\1\0\0\0"}[name] + zlib.compress(b"text")
+    chunk = struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+    return ENCODED["png"][:33] + count * chunk + ENCODED["png"][33:]
+
+
+@pytest.mark.parametrize("name", [b"zTXt", b"iTXt"])
+def test_png_of_many_packed_texts_is_refused(name):
+    # Each may take 30 ms to unpack, and libpng unpacks a thousand.
+    assert differs_by(DECODE(png_with_texts(64, name), SIZE), DECODE(ENCODED["png"], SIZE)) == 0
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"at most 64 packed texts"):
+        DECODE(png_with_texts(65, name), SIZE)
+
+
 def test_frames_behind_the_first_are_not_decoded():
     frame = ENCODED["gif"][:-1]
     bomb = frame + gif_of_frames((60_000, 60_000))[19:]
