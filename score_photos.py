@@ -43,7 +43,7 @@ _PARTS = flags.DEFINE_integer(
 IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
-# Of Google's clients that are not installed, and of the memory that a model takes on Windows.
+# What Beam remarks on packages that are not installed and that nothing here needs.
 NOISE = ("apitools not found", "Resource module is not available")
 
 

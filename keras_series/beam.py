@@ -222,8 +222,6 @@ def check(photos, model, signature=SIGNATURE):
     Raises:
         ValueError: If no file matches or the model has no such signature.
     """
-    from tensorflow.core.protobuf import saved_model_pb2
-
     if not FileSystems.match([photos], limits=[1])[0].metadata_list:
         raise ValueError(f"Expected a glob that matches photos. Received: none match {photos!r}")
     path = FileSystems.join(model, "saved_model.pb")
@@ -232,6 +230,8 @@ def check(photos, model, signature=SIGNATURE):
             "Expected the folder of an exported version, with saved_model.pb in it. "
             f"Received: {model!r}"
         )
+    from tensorflow.core.protobuf import saved_model_pb2
+
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         names = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0].signature_def
     if signature not in names:
