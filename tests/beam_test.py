@@ -202,6 +202,21 @@ def test_own_pipeline(library, stub, tmp_path):
     assert re.search("Expected at most .* Received: 1099511627776", errors["film.jpg"])
 
 
+def test_examples_of_the_page_run(exported, library, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    library.rename("my_photos")
+    run("my_photos", exported, "scores")
+    page = (
+        (ROOT / "docs" / "beam.md").read_text(encoding="utf-8").replace("exported/demo/1", exported)
+    )
+    names = {}
+    for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(example, names)
+    assert len(names["best_first"]) == 6
+    assert sorted(names["order"]) == [0, 1, 2, 3]
+    assert re.match(r"0\.\d{3} my_photos/\d\.jpg", next(tmp_path.glob("good*")).read_text())
+
+
 class RecordingHandler(SavedModelHandler):
     """Keeps the batches that it is given, in this process, and runs no model."""
 
