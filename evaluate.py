@@ -57,7 +57,8 @@ def main():
     if not split.startswith("train"):
         train_series = input_pipeline.load_series(_DATASET.value, "train", _DATA_DIR.value)
     report = evaluation.evaluate(judge, series, train_series, seed=_SEED.value)
-    report = {"dataset": _DATASET.value, "split": split, **report}
+    name = input_pipeline.dataset_name(_DATASET.value, _DATA_DIR.value)
+    report = {"dataset": name, "split": split, **report}
     evaluation_report.write_report(report, workdir)
     print(f"\n{_DATASET.value}, {split}\n{evaluation_report.format_report(report)}")
     written = ["evaluation.json", "evaluation.png"]

@@ -6,10 +6,9 @@ writes Parquet files to --output, with the columns path, score, embedding, valid
 that stand there are not scored again: the same command, later, scores what has been added. A file
 that cannot be read or decoded becomes a row that says so.
 
-What follows `--` goes to Apache Beam, which runs the job. Without it, the job runs in this process;
+What follows `--` goes to Apache Beam, which runs the job; without a runner it runs in this process.
 
-    python score_photos.py --photos='gs://bucket/photos/**' ... -- --runner=FlinkRunner \
-        --flink_master=host:8081
+    python score_photos.py --photos=... -- --runner=FlinkRunner --flink_master=host:8081
 
 runs it on Flink. docs/beam.md has more, and how to read the output.
 """
@@ -53,12 +52,22 @@ def absolute(path):
 
 
 def parse_options(arguments):
-    """Beam's options, with our runner where none is named."""
+    """Beam's options, with our runner where none is named.
+
+    Raises:
+        ValueError: If no runner is named and Beam knows an option not. (A runner may have its own.)
+    """
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
     options = PipelineOptions(arguments)
     standard = options.view_as(StandardOptions)
-    standard.runner = standard.runner or IN_PROCESS
+    if not standard.runner:
+        unknown = set(options.get_all_options(retain_unknown_options=True))
+        unknown -= set(options.get_all_options())
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            raise ValueError(f"Expected Beam's own options, or a --runner. Received: {names}")
+        standard.runner = IN_PROCESS
     return options
 
 
@@ -80,13 +89,13 @@ def main(beam_options):
     from keras_series import beam
 
     photos, model, output = map(absolute, (_PHOTOS.value, _MODEL.value, _OUTPUT.value))
-    beam.check(photos, model)
+    options = parse_options(beam_options)
+    beam.check(photos, model, output)
     handler = beam.SavedModelHandler(
         model,
         max_batch_size=_BATCH_SIZE.value,
         max_batch_bytes=_BATCH_MEGABYTES.value * 2**20,
     )
-    options = parse_options(beam_options)
     totals = dict.fromkeys(beam.COUNTS, 0)
     for part in range(_PARTS.value):
         counts = beam.score_library(photos, handler, output, options, part, _PARTS.value)

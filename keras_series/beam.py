@@ -216,11 +216,12 @@ def read_counts(result):
     return {name: counters.get(name, 0) for name in COUNTS}
 
 
-def check(photos, model, signature=SIGNATURE):
-    """Refuses, before a pipeline is started, what would fail on its workers.
+def check(photos, model, output, signature=SIGNATURE):
+    """Refuses, before a pipeline is started, what would fail on its workers. Makes the output.
 
     Raises:
         ValueError: If no file matches or the model has no such signature.
+        OSError: If the output is no folder and cannot be made one.
     """
     if not FileSystems.match([photos], limits=[1])[0].metadata_list:
         raise ValueError(f"Expected a glob that matches photos. Received: none match {photos!r}")
@@ -236,6 +237,8 @@ def check(photos, model, signature=SIGNATURE):
         names = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0].signature_def
     if signature not in names:
         raise ValueError(_no_signature(model, signature, names))
+    if not FileSystems.exists(output):
+        FileSystems.mkdirs(output)
 
 
 def new_run():

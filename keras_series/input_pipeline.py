@@ -77,6 +77,11 @@ def evaluation_split(dataset, data_dir=None):
     return labelled_split(prepare(dataset, data_dir))
 
 
+def dataset_name(dataset, data_dir=None):
+    """The full name of a TFDS dataset, with config and version."""
+    return prepare(dataset, data_dir).info.full_name
+
+
 class SeriesBatches:
     """Whole series packed into batches of static shape.
 

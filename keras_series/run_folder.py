@@ -1,6 +1,7 @@
 """The folder of a training run, whole at any moment, where a stopped run goes on."""
 
 import csv
+import json
 import pathlib
 
 import keras
@@ -67,6 +68,31 @@ class RunFolder(keras.callbacks.Callback):
         draw_curves(self.rows, self.folder / "curves.png")
         self._epochs_done.assign(epoch + 1)
         self._checkpoints.save(checkpoint_number=epoch + 1)
+
+
+def write_training(folder, facts):
+    """Writes `training.json`, what a run's best model was trained on and how."""
+    with replacing(pathlib.Path(folder) / "training.json") as partial:
+        partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def read_provenance(folder):
+    """What is known of a run: `training`, and `evaluation` with its intervals if it has been made.
+
+    Args:
+        folder: The run's folder.
+    """
+    provenance = {"training": _read_json(folder, "training.json"), "evaluation": None}
+    if report := _read_json(folder, "evaluation.json"):
+        kept = ("dataset", "split", "counts", "verdict", "findings")
+        provenance["evaluation"] = {name: report.get(name) for name in kept}
+        provenance["evaluation"]["metrics"] = report["judges"]["model"]
+    return provenance
+
+
+def _read_json(folder, name):
+    path = pathlib.Path(folder) / name
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def save_model(model, path):

@@ -31,7 +31,8 @@ class ServingModule(tf.Module):
         model: A `SeriesPreferenceModel`.
         max_pixels: Photos with more pixels are refused by their header, before decoding.
         keep_variables: Leaves the variables as they are, so that the loaded model can be trained
-            further (`model_variables`, and each signature's `trainable_variables`), for some speed.
+            further (`model_variables`, and each signature's `trainable_variables`). Photos then
+            pass the encoder as one batch, so that gradients pass too; the last bit may differ.
     """
 
     def __init__(self, model, max_pixels=MAX_PIXELS, keep_variables=False):
@@ -41,11 +42,12 @@ class ServingModule(tf.Module):
         self._max_pixels = max_pixels
         units = self._units = model.head.units[0]
         make = _trace if keep_variables else freeze
-        size = self._image_size
-        photo = tf.TensorSpec([1, size, size, 3], tf.float32, name="photo")
         embedding = tf.TensorSpec([None, units], tf.float32)
-        self._embed_one = make(lambda photo: model.embed(photo, training=False), photo)
         self._compare_rows = make(model.compare, embedding, embedding)
+        photo_shape = [self._image_size, self._image_size, 3]
+        photos = tf.TensorSpec([None if keep_variables else 1, *photo_shape], tf.float32)
+        self._embed_photos = make(lambda photos: model.embed(photos, training=False), photos)
+        self._one_by_one = not keep_variables
         if keep_variables:
             self.model_variables = [variable.value for variable in model.variables]
             self._reference = model.reference_embedding.value
@@ -135,12 +137,22 @@ class ServingModule(tf.Module):
         return self._embed(photos, tf.ones([tf.shape(photos)[0]], tf.bool))
 
     def _embed(self, photos, valid):
+        embed = self._embed_each if self._one_by_one else self._embed_batch
+        return tf.where(valid[:, tf.newaxis], embed(photos, valid), self._reference)
+
+    def _embed_batch(self, photos, valid):
+        # Fused operations fail on an empty batch: a blank photo fills it.
+        is_empty = tf.cast(tf.size(valid) == 0, tf.int32)
+        filled = tf.pad(photos, [[0, is_empty], [0, 0], [0, 0], [0, 0]])
+        return self._embed_photos(filled)[: tf.size(valid)]
+
+    def _embed_each(self, photos, valid):
         def embed(photo_and_valid):
             photo, is_valid = photo_and_valid
             return tf.cond(
                 is_valid,
-                lambda: self._embed_one(photo[tf.newaxis])[0],
-                lambda: tf.identity(self._reference),
+                lambda: self._embed_photos(photo[tf.newaxis])[0],
+                lambda: tf.zeros([self._units]),
             )
 
         return tf.map_fn(

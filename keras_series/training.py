@@ -13,7 +13,7 @@ from keras_series.metrics import Annotations, fit_temperature
 from keras_series.models import from_preset
 from keras_series.objectives import PairAccuracy, PairCrossentropy
 from keras_series.optimizers import MultiRateSGD
-from keras_series.run_folder import RunFolder, save_model
+from keras_series.run_folder import RunFolder, save_model, write_training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,8 @@ def train(
 
     Args:
         workdir: The run's folder: `best.keras` (the weights with the best validation accuracy and
-            the reference embedding), `metrics.csv`, `curves.png`, `checkpoints/`, `tensorboard/`.
+            the reference embedding), `metrics.csv`, `curves.png`, `checkpoints/`, `tensorboard/`,
+            and at the end `training.json`.
         dataset: A TFDS name with splits `train` and `validation`, as `"synthetic_series/scenes"`.
         preset: A key of `keras_series.models.PRESETS`.
         overrides: Dictionary of further arguments of `from_preset`.
@@ -113,6 +114,17 @@ def train(
         verbose=1 if sys.stdout.isatty() else 2,
     )
     _finish(run.best_path, series, validation_series)
+    write_training(
+        workdir,
+        {
+            "dataset": input_pipeline.dataset_name(dataset, data_dir),
+            "train_split": train_split,
+            "pairs": batches.pairs,
+            "preset": preset,
+            "overrides": overrides or {},
+            "recipe": dataclasses.asdict(recipe),
+        },
+    )
     return run.best_path
 
 

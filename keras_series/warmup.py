@@ -1,0 +1,61 @@
+"""Warm-up requests of an exported model: TensorFlow Serving replays them before it serves."""
+
+import pathlib
+
+import tensorflow as tf
+
+# Where the server looks, below a version's folder.
+PLACE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
+
+
+def write_warmup(folder, model_name, requests):
+    """Writes a request for each signature, so that the first client does not wait.
+
+    Args:
+        folder: `pathlib.Path`, of an exported version.
+        model_name: Name that the model is served by. The server does not check it.
+        requests: For each signature its inputs, tensors by name.
+    """
+    # Here, as what is exported is read without it.
+    from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+    (folder / PLACE).parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(folder / PLACE)) as writer:
+        for signature, inputs in requests.items():
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(name=model_name, signature_name=signature),
+                inputs={name: tf.make_tensor_proto(value) for name, value in inputs.items()},
+            )
+            log = prediction_log_pb2.PredictLog(request=request)
+            record = prediction_log_pb2.PredictionLog(predict_log=log)
+            writer.write(record.SerializeToString())
+
+
+def read_warmup(folder):
+    """The requests of a version's folder: pairs of a signature and its inputs, arrays by name."""
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    requests = []
+    for record in tf.data.TFRecordDataset(str(folder / PLACE)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+        requests.append((request.model_spec.signature_name, inputs))
+    return requests
+
+
+def replay_warmup(folder):
+    """Runs the requests as a server does, in a session. One that fails would fail the server.
+
+    Returns:
+        For each signature its outputs, arrays by name.
+    """
+    requests = read_warmup(folder)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        outputs = {}
+        for signature, inputs in requests:
+            definition = loaded.signature_def[signature]
+            feeds = {definition.inputs[name].name: value for name, value in inputs.items()}
+            fetches = {name: tensor.name for name, tensor in definition.outputs.items()}
+            outputs[signature] = session.run(fetches, feeds)
+        return outputs

@@ -1,0 +1,213 @@
+"""A stand-in for TensorFlow Serving: the same contract by gRPC and REST, in this process.
+
+Names, statuses and messages are those of the server's source (`predict_util.cc`, `server_core.cc`,
+`http_rest_api_handler.cc`, `json_tensor.cc`). It shows what a client may rely on, not how fast a
+server is.
+"""
+
+import base64
+import collections
+import concurrent.futures
+import http.server
+import json
+import re
+import threading
+import time
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+_HTTP = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 429,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+_MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_PATHS = {"GET": re.compile(_MODEL), "POST": re.compile(_MODEL + ":predict")}
+
+
+class RefusedError(Exception):
+    """A status that is not OK."""
+
+    def __init__(self, code, details):
+        super().__init__(details)
+        self.code = code
+
+
+class ModelServer:
+    """Serves signatures; a context manager.
+
+    Args:
+        versions: Signatures of loaded SavedModels, by version.
+        labels: Versions by label.
+        model: Name of the model.
+
+    Attributes:
+        addresses: `host:port` by protocol.
+        requests: What was asked: pairs of a signature and its inputs.
+        refusals: How the next requests are met: a code, or `None` for an answer.
+        delay: Seconds before an answer.
+    """
+
+    def __init__(self, versions, labels=(), model="keras_series"):
+        self._versions, self._labels, self._model = versions, dict(labels), model
+        self.forget()
+
+    def forget(self):
+        """As new: nothing asked, nothing to refuse."""
+        self.requests, self.refusals, self.delay = [], collections.deque(), 0
+
+    def __enter__(self):
+        self._grpc = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            _Servicer(self), self._grpc
+        )
+        port = self._grpc.add_insecure_port("localhost:0")
+        self._grpc.start()
+        self._http = http.server.ThreadingHTTPServer(("localhost", 0), _handler(self))
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.addresses = {"grpc": f"localhost:{port}"}
+        self.addresses["rest"] = f"localhost:{self._http.server_port}"
+        return self
+
+    def __exit__(self, *error):
+        self._grpc.stop(None).wait()
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+    def signatures(self, model, version=None, label=None):
+        """The signatures of a version, as `ServerCore::GetServableHandle` finds them."""
+        if label and label not in self._labels:
+            raise RefusedError("INVALID_ARGUMENT", f"Unrecognized servable version label: {label}")
+        version = self._labels[label] if label else version
+        if model != self._model or version not in {None, *self._versions}:
+            which = f"Specific({model}, {version})" if version else f"Latest({model})"
+            raise RefusedError("NOT_FOUND", f"Servable not found for request: {which}")
+        return self._versions[version or max(self._versions)]
+
+    def predict(self, signatures, name, inputs):
+        """Outputs of a signature, as tensors, for inputs by name."""
+        self.requests.append((name, inputs))
+        # Before it waits: a request that was given up must not take what is meant for the next.
+        code = self.refusals.popleft() if self.refusals else None
+        time.sleep(self.delay)
+        if code:
+            raise RefusedError(code, "by the test")
+        _check_inputs(input_specs(signatures[name]), inputs)
+        try:
+            return signatures[name](**inputs)
+        except tf.errors.OpError as error:
+            raise RefusedError("INVALID_ARGUMENT", str(error)) from error
+
+
+def input_specs(signature):
+    """The specifications of a signature's inputs, by name."""
+    return signature.structured_input_signature[1]
+
+
+def _check_inputs(specs, inputs):
+    if set(inputs) != set(specs):
+        raise RefusedError(
+            "INVALID_ARGUMENT",
+            "input size does not match signature: "
+            f"{len(inputs)}!={len(specs)} sent: {sorted(inputs)} expected: {sorted(specs)}",
+        )
+    for name, value in inputs.items():
+        if value.dtype != specs[name].dtype or value.shape.rank != specs[name].shape.rank:
+            raise RefusedError(
+                "INVALID_ARGUMENT", f"Expects {name} to be {specs[name]} but {value}"
+            )
+
+
+class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, server):
+        self._server = server
+
+    def Predict(self, request, context):  # noqa: N802, gRPC's name
+        try:
+            return self._predict(request)
+        except RefusedError as refused:
+            context.abort(grpc.StatusCode[refused.code], str(refused))
+
+    def _predict(self, request):
+        spec = request.model_spec
+        version = spec.version.value if spec.HasField("version") else None
+        signatures = self._server.signatures(spec.name, version, spec.version_label)
+        name = spec.signature_name or "serving_default"
+        if name not in signatures:
+            raise RefusedError("FAILED_PRECONDITION", f'Serving signature key "{name}" not found.')
+        inputs = {key: tf.constant(tf.make_ndarray(each)) for key, each in request.inputs.items()}
+        response = predict_pb2.PredictResponse()
+        for key, value in self._server.predict(signatures, name, inputs).items():
+            response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
+        return response
+
+
+def _handler(server):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self._answer(lambda path: _status(server, path))
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(lambda path: _predict_json(server, path, body))
+
+        def _answer(self, call):
+            path = _PATHS[self.command].fullmatch(self.path)
+            if not path:
+                return self.send_error(404)
+            status = 200
+            try:
+                answer = call(path.groupdict())
+            except RefusedError as refused:
+                status, answer = _HTTP[refused.code], {"error": str(refused)}
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args):
+            pass
+
+    return Handler
+
+
+def _status(server, path):
+    server.signatures(**_which(path))
+    return {"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}
+
+
+def _predict_json(server, path, body):
+    signatures = server.signatures(**_which(path))
+    name = body.get("signature_name", "serving_default")
+    if name not in signatures:
+        raise RefusedError("INVALID_ARGUMENT", f'Serving signature name: "{name}" not found')
+    specs = input_specs(signatures[name])
+    inputs = {
+        key: tf.constant(_decode(value), specs[key].dtype if key in specs else None)
+        for key, value in body["inputs"].items()
+    }
+    outputs = server.predict(signatures, name, inputs)
+    outputs = {key: value.numpy().tolist() for key, value in outputs.items()}
+    # The server leaves out the name of an only output.
+    return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+
+
+def _which(path):
+    return path | {"version": int(path["version"]) if path["version"] else None}
+
+
+def _decode(value):
+    if isinstance(value, list):
+        return [_decode(each) for each in value]
+    if isinstance(value, dict):
+        return base64.b64decode(value["b64"], validate=True)
+    return value
