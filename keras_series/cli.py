@@ -10,7 +10,7 @@ from absl import app, flags, logging
 USER_ERRORS = (ValueError, ImportError, OSError)
 
 
-def run(main, *required):
+def run(main, *required, passes_on=False):
     """Runs `main()` as a script whose flags are defined with absl.
 
     `--flagfile` is absl's own. Stray arguments and missing flags are refused with the usage. What a
@@ -21,21 +21,24 @@ def run(main, *required):
         main: Function without arguments. It should import TensorFlow itself, so that `--help`
             answers at once.
         *required: Names of the flags that must be given.
+        passes_on: Whether options after `--` are taken, and given to `main` as a list: those of
+            another program, which we cannot know, while a flag of ours that is misspelt is refused.
     """
     # TensorFlow reads it when it is imported; its remarks on the processor help nobody here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     flags.mark_flags_as_required(required)
-    app.run(lambda argv: _main(main, argv))
+    app.run(lambda argv: _main(main, argv[1:], passes_on))
 
 
-def _main(main, argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
+def _main(main, rest, passes_on):
+    # What absl leaves begins with `-` only after `--`.
+    if rest and not (passes_on and rest[0].startswith("-")):
+        raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
     if not flags.FLAGS["verbosity"].present:
         # TFDS and TensorFlow tell every file that they open.
         logging.set_verbosity(logging.WARNING)
     try:
-        main()
+        main(rest) if passes_on else main()
     except USER_ERRORS as error:
         logging.debug("Where it came from:", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
