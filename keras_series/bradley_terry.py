@@ -28,8 +28,8 @@ def bradley_terry(preferences, valid):
     Example:
 
     >>> p = tf.constant([[[0.5, 0.8], [0.2, 0.5]]])
-    >>> bradley_terry(p, tf.constant([[True, True]])).numpy().round(3).tolist()
-    [[0.693, -0.693]]
+    >>> bradley_terry(p, tf.constant([[True, True]])).numpy().round(3)
+    array([[ 0.693, -0.693]], dtype=float32)
     """
     compared = valid[:, :, tf.newaxis] & valid[:, tf.newaxis, :]
     compared = tf.linalg.set_diag(compared, tf.zeros_like(valid))

@@ -287,6 +287,7 @@ def _draw_curves(folder, rows, seeds, title, path):
         axes.plot(epochs, np.mean(curves, axis=0), marker=".", label=row.label)
         axes.fill_between(epochs, np.min(curves, axis=0), np.max(curves, axis=0), alpha=0.12)
     axes.set(title=title, xlabel="Epoch", ylabel="Validation pair accuracy, %")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()
     save_figure(figure, path)
