@@ -73,8 +73,9 @@ def model_calls(model, exported):
     for batch in BATCHES:
         shape = (1, batch, SIZE, SIZE, 3)
         photos = np.random.default_rng(1).integers(0, 256, shape, dtype="uint8")
+        tensor = tf.constant(photos[0])
         calls[f"predict {batch}"] = lambda photos=photos: model.predict(photos, verbose=0)
-        calls[f"export {batch}"] = lambda photos=tf.constant(photos[0]): score(photo=photos)
+        calls[f"export {batch}"] = lambda tensor=tensor: score(photo=tensor)
     return calls
 
 
@@ -130,10 +131,11 @@ def reference_calls(model):
     proto, _ = tf2onnx.convert.from_function(encode, encode.input_signature, opset=18)
     session = onnxruntime.InferenceSession(proto.SerializeToString())
     photos = np.random.default_rng(1).uniform(0, 255, (8, SIZE, SIZE, 3)).astype("float32")
-    np.testing.assert_allclose(session.run(None, {"photos": photos})[0], encode(photos), atol=1e-2)
+    feeds = {session.get_inputs()[0].name: photos}  # The converter gives it a name of its own.
+    np.testing.assert_allclose(session.run(None, feeds)[0], encode(photos), atol=1e-2)
     return {
         "matrix product": lambda: tf.matmul(matrix, matrix).numpy(),
-        "ONNX 8": lambda: session.run(None, {"photos": photos}),
+        "ONNX 8": lambda: session.run(None, feeds),
     }
 
 
