@@ -13,7 +13,10 @@ import subprocess
 import sys
 import tempfile
 
+import keras
+import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_series import __version__, golden
 from keras_series.photos import MAX_PIXELS
@@ -30,8 +33,9 @@ def export(model, base, version=None, max_pixels=MAX_PIXELS, keep_variables=Fals
     renamed, as TensorFlow Serving loads a version the moment it sees it. What an earlier export
     left behind that was killed is removed.
 
-    Beside the SavedModel the version has `model.json`, which says what it is, golden photos, whose
-    answers are in there, and warm-up requests for the server, in `assets.extra/`.
+    Beside the SavedModel the version has `model.json`, which says what it is, and in
+    `assets.extra/` golden photos, whose answers are in there, warm-up requests for the server, and
+    `head.npz`, with which embeddings can be compared without TensorFlow.
 
     Args:
         model: A `SeriesPreferenceModel`, with its reference embedding set.
@@ -61,6 +65,7 @@ def export(model, base, version=None, max_pixels=MAX_PIXELS, keep_variables=Fals
     with _partial_folder(base) as partial:
         tf.saved_model.save(module, str(partial), signatures=module.signatures())
         _add_golden_cases(partial, base.name, model, {"max_pixels": max_pixels}, provenance or {})
+        _add_head(partial, model)
         _check_in_clean_process(partial)
         partial.chmod(0o755)
         os.rename(partial, target)
@@ -113,9 +118,22 @@ def _add_golden_cases(folder, model_name, model, options, provenance):
     (folder / golden.CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
+def _add_head(folder, model):
+    head = {
+        "hidden": model.head.hidden.kernel,
+        "preference": model.head.preference.kernel,
+        "reference": model.reference_embedding,
+        "temperature": model.temperature,
+    }
+    arrays = {name: keras.ops.convert_to_numpy(value) for name, value in head.items()}
+    np.savez(folder / "assets.extra" / "head.npz", **arrays)
+
+
 def _describe(folder, model):
     """What `model.json` says of a model and of its signatures."""
-    signatures = tf.saved_model.load(str(folder)).signatures
+    # Not loaded, which takes many times the memory.
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    definitions = saved.meta_graphs[0].signature_def
     return {
         "what": "Judges which photo of a series people prefer; see keras-series.",
         "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -125,18 +143,22 @@ def _describe(folder, model):
         "temperature": float(model.temperature),
         "signatures": {
             name: {
-                "inputs": _specs(signature.structured_input_signature[1]),
-                "outputs": _specs(signature.structured_outputs),
+                "inputs": _specs(definitions[name].inputs),
+                "outputs": _specs(definitions[name].outputs),
             }
-            for name, signature in signatures.items()
+            for name in sorted(definitions)
+            if not name.startswith("__")
         },
         "libraries": {"python": platform.python_version(), "keras_series": __version__}
         | {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
 
 
-def _specs(specs):
-    return {name: f"{spec.dtype.name} {spec.shape.as_list()}" for name, spec in specs.items()}
+def _specs(tensors):
+    return {
+        name: f"{tf.DType(info.dtype).name} {tf.TensorShape(info.tensor_shape).as_list()}"
+        for name, info in sorted(tensors.items())
+    }
 
 
 def _check_in_clean_process(folder):

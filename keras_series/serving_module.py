@@ -47,12 +47,20 @@ class ServingModule(tf.Module):
         photo_shape = [self._image_size, self._image_size, 3]
         photos = tf.TensorSpec([None if keep_variables else 1, *photo_shape], tf.float32)
         self._embed_photos = make(lambda photos: model.embed(photos, training=False), photos)
-        self._one_by_one = not keep_variables
         if keep_variables:
             self.model_variables = [variable.value for variable in model.variables]
             self._reference = model.reference_embedding.value
         else:
             self._reference = tf.constant(keras.ops.convert_to_numpy(model.reference_embedding))
+        # Traced once: in memory each function that calls the frozen one has a copy of it.
+        self._embed = tf.function(
+            self._embed_batch if keep_variables else self._embed_each,
+            input_signature=[
+                tf.TensorSpec([None, *photo_shape], tf.float32),
+                tf.TensorSpec([None], tf.bool),
+            ],
+            autograph=False,
+        )
 
     def signatures(self):
         """The functions to export, by the name of their signature."""
@@ -123,8 +131,8 @@ class ServingModule(tf.Module):
         return {"score": self._scores(self._embed_pixels(inputs["photo"]))}
 
     def _preference_pixels(self, inputs):
-        embeddings = [self._embed_pixels(inputs[name]) for name in ("photo_a", "photo_b")]
-        return {"preference": self._compare(*embeddings)}
+        embeddings = self._embed_pixels(inputs["photo_a"], inputs["photo_b"])
+        return {"preference": self._compare(*tf.split(embeddings, 2))}
 
     def _embed_bytes(self, photo_bytes):
         photos, valid = decode_photos(
@@ -132,19 +140,17 @@ class ServingModule(tf.Module):
         )
         return self._embed(photos, valid), valid
 
-    def _embed_pixels(self, pixels):
-        photos = resize_photo(pixels, self._image_size, self._resize)
+    def _embed_pixels(self, *batches):
+        resized = [resize_photo(pixels, self._image_size, self._resize) for pixels in batches]
+        photos = tf.concat(resized, axis=0)
         return self._embed(photos, tf.ones([tf.shape(photos)[0]], tf.bool))
-
-    def _embed(self, photos, valid):
-        embed = self._embed_each if self._one_by_one else self._embed_batch
-        return tf.where(valid[:, tf.newaxis], embed(photos, valid), self._reference)
 
     def _embed_batch(self, photos, valid):
         # Fused operations fail on an empty batch: a blank photo fills it.
         is_empty = tf.cast(tf.size(valid) == 0, tf.int32)
         filled = tf.pad(photos, [[0, is_empty], [0, 0], [0, 0], [0, 0]])
-        return self._embed_photos(filled)[: tf.size(valid)]
+        embeddings = self._embed_photos(filled)[: tf.size(valid)]
+        return tf.where(valid[:, tf.newaxis], embeddings, self._reference)
 
     def _embed_each(self, photos, valid):
         def embed(photo_and_valid):
@@ -152,7 +158,7 @@ class ServingModule(tf.Module):
             return tf.cond(
                 is_valid,
                 lambda: self._embed_photos(photo[tf.newaxis])[0],
-                lambda: tf.zeros([self._units]),
+                lambda: tf.identity(self._reference),
             )
 
         return tf.map_fn(

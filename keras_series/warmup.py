@@ -3,6 +3,7 @@
 import pathlib
 
 import tensorflow as tf
+from tensorflow.python.saved_model.loader_impl import SavedModelLoader
 
 # Where the server looks, below a version's folder.
 PLACE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
@@ -32,7 +33,11 @@ def write_warmup(folder, model_name, requests):
 
 
 def read_warmup(folder):
-    """The requests of a version's folder: pairs of a signature and its inputs, arrays by name."""
+    """The requests of a version's folder: pairs of a signature and its inputs, arrays by name.
+
+    Args:
+        folder: `pathlib.Path`, of an exported version.
+    """
     from tensorflow_serving.apis import prediction_log_pb2
 
     requests = []
@@ -46,16 +51,26 @@ def read_warmup(folder):
 def replay_warmup(folder):
     """Runs the requests as a server does, in a session. One that fails would fail the server.
 
+    Each signature has a session of its own: one that has run a frozen network holds several copies
+    of its weights.
+
+    Args:
+        folder: `pathlib.Path`, of an exported version.
+
     Returns:
         For each signature its outputs, arrays by name.
     """
-    requests = read_warmup(folder)
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
-        outputs = {}
-        for signature, inputs in requests:
-            definition = loaded.signature_def[signature]
-            feeds = {definition.inputs[name].name: value for name, value in inputs.items()}
-            fetches = {name: tensor.name for name, tensor in definition.outputs.items()}
+    loader = SavedModelLoader(str(folder))
+    graph = tf.Graph()
+    saver, _ = loader.load_graph(graph, ["serve"])
+    definitions = loader.get_meta_graph_def_from_tags(["serve"]).signature_def
+    outputs = {}
+    for signature, inputs in read_warmup(folder):
+        definition = definitions[signature]
+        feeds = {definition.inputs[name].name: value for name, value in inputs.items()}
+        fetches = {name: tensor.name for name, tensor in definition.outputs.items()}
+        with tf.compat.v1.Session(graph=graph) as session:
+            loader.restore_variables(session, saver)
+            loader.run_init_ops(session, ["serve"])
             outputs[signature] = session.run(fetches, feeds)
-        return outputs
+    return outputs
