@@ -131,7 +131,13 @@ def reference_calls(model):
     proto, _ = tf2onnx.convert.from_function(encode, encode.input_signature, opset=18)
     session = onnxruntime.InferenceSession(proto.SerializeToString())
     photos = np.random.default_rng(1).uniform(0, 255, (8, SIZE, SIZE, 3)).astype("float32")
-    feeds = {session.get_inputs()[0].name: photos}  # The converter gives it a name of its own.
+    # The mean colour of the preprocessing is captured, which the converter makes an input.
+    captured = encode.get_concrete_function().graph.captures
+    constants = {
+        inside.name: value.numpy() for value, inside in captured if value.dtype != "resource"
+    }
+    names = {each.name for each in session.get_inputs()}
+    feeds = {"photos": photos, **{name: constants[name] for name in names & set(constants)}}
     np.testing.assert_allclose(session.run(None, feeds)[0], encode(photos), atol=1e-2)
     return {
         "matrix product": lambda: tf.matmul(matrix, matrix).numpy(),

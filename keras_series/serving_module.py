@@ -62,8 +62,17 @@ class ServingModule(tf.Module):
             autograph=False,
         )
 
+        # By name, too: so `TFSMLayer` finds them, and calls them with a dictionary of inputs.
+        endpoints = self._endpoints()
+        for name, endpoint in endpoints.items():
+            setattr(self, name, endpoint)
+        self._names = tuple(endpoints)
+
     def signatures(self):
         """The functions to export, by the name of their signature."""
+        return {name: getattr(self, name) for name in self._names}
+
+    def _endpoints(self):
         photo = tf.TensorSpec([None], tf.string)
         pixels = tf.TensorSpec([None, None, None, 3], tf.uint8)
         embedding = tf.TensorSpec([None, self._units], tf.float32)
