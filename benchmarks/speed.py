@@ -54,6 +54,17 @@ COMPARISONS = (
 )
 
 
+def randomize(model):
+    """Gives biases and normalisations values as after training: with zeros, nothing is added."""
+    rng = np.random.default_rng(3)
+    for variable in model.variables:
+        kind = variable.path.split("/")[-1]
+        if kind in ("beta", "moving_mean", "bias"):
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+        elif kind in ("gamma", "moving_variance"):
+            variable.assign(rng.uniform(0.8, 1.2, variable.shape))
+
+
 def noise_jpeg(height, width):
     """A JPEG of smooth noise, uint8 `[height, width, 3]`."""
     pixels = np.random.default_rng(0).integers(
@@ -270,6 +281,7 @@ def main():
 
     keras.utils.set_random_seed(0)
     model = from_preset("paper", weights=None)
+    randomize(model)
     flops = flops_per_photo(model)
     with tempfile.TemporaryDirectory() as base:
         path = export(model, base)

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from keras_series.bradley_terry import bradley_terry, rank_by
+from keras_series.models.folding import fold_encoder
 from keras_series.photos import MAX_PIXELS, decode_photos, resize_photo
 
 NEUTRAL = 0.5
@@ -18,9 +19,10 @@ _VECTOR = 16
 class ServingModule(tf.Module):
     """The signatures of an exported model: encoded bytes in, probabilities and `valid` out.
 
-    The variables are frozen into two functions, a photo to its embedding and embeddings to
-    preferences, which all signatures share: one copy of the weights, and TensorFlow's optimiser can
-    fold the batch normalisations into the convolutions.
+    The batch normalisations are folded into the convolutions, and the variables frozen into two
+    functions, a photo to its embedding and embeddings to preferences, which all signatures share:
+    one copy of the weights in the file, and TensorFlow's optimiser can fuse the convolutions with
+    all that follows them.
 
     Examples never meet along the batch, so a server may put several clients' requests in one. Each
     photo passes the encoder by itself, several at a time: its numbers are the same to the last bit
@@ -46,7 +48,10 @@ class ServingModule(tf.Module):
         self._compare_rows = make(model.compare, embedding, embedding)
         photo_shape = [self._image_size, self._image_size, 3]
         photos = tf.TensorSpec([None if keep_variables else 1, *photo_shape], tf.float32)
-        self._embed_photos = make(lambda photos: model.embed(photos, training=False), photos)
+        encoder = model.encoder if keep_variables else fold_encoder(model.encoder)
+        self._embed_photos = make(
+            lambda photos: model.head.embed(encoder(photos, training=False)), photos
+        )
         if keep_variables:
             self.model_variables = [variable.value for variable in model.variables]
             self._reference = model.reference_embedding.value
