@@ -17,7 +17,7 @@ demo: $(INSTALLED)
 	@PYTHON=$(RUN) DEMO=$(DEMO) PHOTOS="$(PHOTOS)" ./demo.sh
 
 test: $(INSTALLED)
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses=2 --dist=loadfile
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

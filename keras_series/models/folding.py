@@ -23,7 +23,7 @@ def fold_encoder(encoder):
     >>> from keras_series.models import PhotoEncoder
     >>> encoder = PhotoEncoder("tiny", weights=None, image_size=64)
     >>> photos = np.ones((1, 64, 64, 3), dtype="float32")
-    >>> np.abs(encoder(photos) - fold_encoder(encoder)(photos)).max() < 1e-4
+    >>> bool(np.abs(encoder(photos) - fold_encoder(encoder)(photos)).max() < 1e-4)
     True
     """
     network = fold_batch_norms(encoder.get_layer(encoder.backbone))
