@@ -6,9 +6,9 @@ writes Parquet files to --output, with the columns path, score, embedding, valid
 that stand there are not scored again: the same command, later, scores what has been added. A file
 that cannot be read or decoded becomes a row that says so.
 
-What follows `--` goes to Apache Beam, which runs the job; without a runner it runs in this process.
+Options that are not its own go to Apache Beam, which runs the job, without a runner in this process.
 
-    python score_photos.py --photos=... -- --runner=FlinkRunner --flink_master=host:8081
+    python score_photos.py --photos=... --runner=FlinkRunner --flink_master=host:8081
 
 runs it on Flink. docs/beam.md has more, and how to read the output.
 """

@@ -21,17 +21,25 @@ def run(main, *required, passes_on=False):
         main: Function without arguments. It should import TensorFlow itself, so that `--help`
             answers at once.
         *required: Names of the flags that must be given.
-        passes_on: Whether options after `--` are taken, and given to `main` as a list: those of
-            another program, which we cannot know, while a flag of ours that is misspelt is refused.
+        passes_on: Whether options that are not flags of the script are taken, and given to `main`
+            as a list: those of another program, which is to refuse what it does not know either.
     """
     # TensorFlow reads it when it is imported; its remarks on the processor help nobody here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     flags.mark_flags_as_required(required)
-    app.run(lambda argv: _main(main, argv[1:], passes_on))
+    parser = {"flags_parser": _parse_known} if passes_on else {}
+    app.run(lambda argv: _main(main, argv[1:], passes_on), **parser)
+
+
+def _parse_known(argv):
+    try:
+        rest = flags.FLAGS(argv, known_only=True)
+    except flags.Error as error:
+        app.usage(shorthelp=True, detailed_error=error, exitcode=1)
+    return [argument for argument in rest if argument != "--"]
 
 
 def _main(main, rest, passes_on):
-    # What absl leaves begins with `-` only after `--`.
     if rest and not (passes_on and rest[0].startswith("-")):
         raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
     if not flags.FLAGS["verbosity"].present:

@@ -289,7 +289,7 @@ def script(*flags):
 
 def test_script(library, stub, tmp_path):
     flags = f"--photos={library}/*.jpg", f"--model={stub}", f"--output={tmp_path / 'scores'}"
-    done = script(*flags, "--batch_size=2", "--", "--direct_runner_bundle_repeat=1")
+    done = script(*flags, "--batch_size=2", "--direct_runner_bundle_repeat=1")
     assert done.returncode == 0, done.stderr
     numbers = re.findall(r"^(\w.*?)  +(\d+)$", done.stdout, re.MULTILINE)
     expected = {"photos found": "7", "already done": "0", "scored": "4", "not decodable": "3"}
@@ -306,7 +306,7 @@ def test_script_has_nothing_to_do(capsys):
 def test_script_refuses_what_is_no_flag_of_its_own(library, stub):
     flags = f"--photos={library}/*.gif", f"--model={stub}", "--output=scores"
     assert "Expected flags only. Received: stray" in script(*flags, "stray").stderr
-    assert "Unknown command line flag 'runner'" in script(*flags, "--runner=FlinkRunner").stderr
+    assert "or a --runner. Received: batch_sze" in script(*flags, "--batch_sze=3").stderr
     failed = script(*flags)
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith("error: Expected a glob that matches photos")
