@@ -1,5 +1,6 @@
 """Training, evaluation, export and ranking through the scripts, on a few drawn series."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -86,8 +87,11 @@ def test_run_folder_is_whole(finished):
     workdir, output = finished
     names = {path.name for path in workdir.iterdir()}
     assert names == {
-        "flags.txt", "best.keras", "metrics.csv", "curves.png", "checkpoints", "tensorboard"
+        "flags.txt", "best.keras", "metrics.csv", "curves.png", "checkpoints", "tensorboard",
+        "training.json",
     }  # fmt: skip
+    training = json.loads((workdir / "training.json").read_text())
+    assert (training["dataset"], training["preset"]) == ("few_series/1.0.0", "tiny")
     assert str(workdir / "best.keras") in output
     assert "1 of 10 photos could not be decoded" in output
     assert [row["epoch"] for row in read_metrics(workdir / "metrics.csv")] == [1, 2]
