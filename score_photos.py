@@ -6,7 +6,7 @@ writes Parquet files to --output, with the columns path, score, embedding, valid
 that stand there are not scored again: the same command, later, scores what has been added. A file
 that cannot be read or decoded becomes a row that says so.
 
-Options that are not its own go to Apache Beam, which runs the job, without a runner in this process.
+Options that are not its own go to Apache Beam. Without a runner the job runs in this process;
 
     python score_photos.py --photos=... --runner=FlinkRunner --flink_master=host:8081
 
