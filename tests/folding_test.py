@@ -28,7 +28,9 @@ def test_folded_is_the_same_function(backbone, stages):
     photos = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(encoder(photos))
     actual = keras.ops.convert_to_numpy(fold_encoder(encoder)(photos))
-    np.testing.assert_allclose(actual, expected, atol=1e-3 * np.abs(expected).max())
+    # Swish and depthwise convolutions pass rounding on more than a ResNet's additions do.
+    tolerance = 1e-3 if backbone == "efficientnetv2b0" else 1e-4
+    np.testing.assert_allclose(actual, expected, atol=tolerance * np.abs(expected).max())
 
 
 def test_every_norm_of_a_resnet_is_folded():
