@@ -20,7 +20,8 @@ step "$PYTHON" train.py --flagfile=configs/demo.flags --data_dir="$DEMO/datasets
 step "$PYTHON" evaluate.py --dataset=synthetic_series/scenes --data_dir="$DEMO/datasets" --workdir="$DEMO/run"
 step "$PYTHON" export.py --workdir="$DEMO/run" --base="$DEMO/exported"
 MODEL=$DEMO/exported/$(ls "$DEMO/exported" | sort -n | tail -n 1)
-step "$PYTHON" rank.py --model="$MODEL" --photos="${PHOTOS:-$DEMO/photos}"
+step "$PYTHON" rank.py --model="$MODEL" --photos="${PHOTOS:-$DEMO/photos}" \
+  --html="$DEMO/ranked.html"
 
 cat <<END
 
@@ -29,6 +30,7 @@ Everything is in $DEMO/
   run/curves.png           how it learned
   run/evaluation.json      how good it is
   exported/                the SavedModel, for TensorFlow Serving and other pipelines
+  ranked.html              photos in the order that it gave them
 
 Next
   Judge your own photos:     make demo PHOTOS=/path/to/photos

@@ -3,12 +3,10 @@
 With TF_MODEL_SERVER=/path/to/tensorflow_model_server the tests of answers run against that too.
 """
 
-import ast
 import io
 import json
 import os
 import pathlib
-import re
 import socket
 import subprocess
 import sys
@@ -21,6 +19,7 @@ import requests
 import tensorflow as tf
 from PIL import Image
 
+from keras_series import photo_series
 from keras_series.export import export
 from keras_series.models import from_preset
 from serving import client as client_module
@@ -499,10 +498,7 @@ def test_usage(arguments, message, capsys):
 
 
 def test_formats_are_those_of_the_folder_tool():
-    # Not imported: scripts share names of flags.
-    script = (pathlib.Path(__file__).parents[1] / "rank.py").read_text(encoding="utf-8")
-    (suffixes,) = re.findall(r"^SUFFIXES = (.*)$", script, re.MULTILINE)
-    assert ast.literal_eval(suffixes) == photo_files.SUFFIXES
+    assert photo_files.SUFFIXES == photo_series.SUFFIXES
 
 
 def test_rest_needs_no_tensorflow(server, folder):

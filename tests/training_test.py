@@ -1,5 +1,6 @@
 """Training, evaluation, export and ranking through the scripts, on a few drawn series."""
 
+import itertools
 import json
 import pathlib
 import shutil
@@ -164,17 +165,45 @@ def test_evaluate_export_and_rank(finished, data_dir, tmp_path):
     assert "sharpness" in evaluated.stdout
     exported = run("export.py", f"--workdir={workdir}", f"--base={tmp_path / 'exported'}")
     assert exported.returncode == 0, exported.stderr
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no photo")
-    for grey in (50, 200):
-        (tmp_path / "photos" / f"{grey}.png").write_bytes(encode(grey))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a<b&.jpg").write_bytes(b"no photo")
+    contents = {f"{grey}.png": encode(grey) for grey in (50, 120, 200)}
+    for name, content in contents.items():
+        (photos / name).write_bytes(content)
     model = tmp_path / "exported" / "1"
-    ranked = run("rank.py", f"--model={model}", f"--photos={tmp_path / 'photos'}")
+    page = tmp_path / "ranked.html"
+    ranked = run("rank.py", f"--model={model}", f"--photos={photos}", f"--html={page}")
     assert ranked.returncode == 0, ranked.stderr
-    assert "3 photos in 1 series, 1 could not be read" in ranked.stdout
-    score = tf.saved_model.load(str(model)).signatures["score"]
-    expected = score(photo_bytes=tf.constant([encode(50)]))["score"].numpy()[0]
-    assert f"{expected:.3f}  50.png" in ranked.stdout
+    assert "4 photos in 1 series, 1 could not be read" in ranked.stdout
+    assert rows(ranked.stdout) == expected_rows(model, contents)
+    text = page.read_text()
+    assert "<p>a&lt;b&amp;.jpg could not be read as a photo.</p>" in text
+    places = [text.index((photos / row[-1]).as_uri()) for row in rows(ranked.stdout)]
+    assert places == sorted(places)
+
+
+def rows(table):
+    """The rows of a series that have a score."""
+    return [line.split() for line in table.splitlines() if line.endswith(".png")]
+
+
+def expected_rows(model, contents):
+    """Those rows by the signatures `rank` and `score`."""
+    signatures = tf.saved_model.load(str(model)).signatures
+    photo_bytes = list(contents.values())
+    by_rank = signatures["rank"](
+        photo_bytes=tf.constant([photo_bytes]), photo_count=tf.constant([len(photo_bytes)])
+    )
+    preferences = by_rank["preference"][0].numpy()
+    order = np.argsort(by_rank["rank"][0].numpy())
+    scores = signatures["score"](photo_bytes=tf.constant(photo_bytes))["score"].numpy()
+    sure = [f"{preferences[pair]:.0%}" for pair in itertools.pairwise(order)]
+    names = list(contents)
+    return [
+        [str(rank), f"{scores[place]:.3f}", *sure[rank - 1 : rank], names[place]]
+        for rank, place in enumerate(order, start=1)
+    ]
 
 
 @pytest.mark.parametrize("script", ["evaluate.py", "export.py"])
@@ -187,11 +216,18 @@ def test_missing_model_says_what_to_run(script, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("flag", ["--photos=missing", "--photos=."])
-def test_rank_names_the_folder_without_photos(flag, tmp_path):
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--photos=missing"], "Expected a folder of photos. Received: 'missing'"),
+        (["--photos=."], "in '.'. Received: none"),
+        (["--photos=.", "--html=a.jpg"], "Expected --html to be a name as page.html"),
+    ],
+)
+def test_rank_names_what_is_wrong_with_its_flags(flags, message, tmp_path):
     result = subprocess.run(
-        [sys.executable, ROOT / "rank.py", "--model=x", flag],
+        [sys.executable, ROOT / "rank.py", "--model=x", *flags],
         capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert result.returncode == 1
-    assert "Expected" in result.stderr
+    assert message in result.stderr
