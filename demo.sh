@@ -34,6 +34,7 @@ Everything is in $DEMO/
 
 Next
   Judge your own photos:     make demo PHOTOS=/path/to/photos
-  Learn from your own:       see docs/training.md
+  Learn more, or your own:   see docs/training.md
+  Serve it, or call it:      see serving/README.md and docs/pipelines.md
   The paper's network:       python train.py --flagfile=configs/photo_triage.flags --help
 END

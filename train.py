@@ -38,7 +38,9 @@ _MIN_AGREEMENT = flags.DEFINE_float(
     "min_agreement", 0.5, "Trains on pairs with max(p, 1 - p) of at least this.", 0.5, 1.0
 )
 _AUGMENT = flags.DEFINE_boolean(
-    "augment", False, "Mirrors half the series, all photos of a series alike."
+    "augment",
+    False,
+    "Mirrors half the series and sharpens each by its own amount, all photos of a series alike.",
 )
 _EPOCHS = flags.DEFINE_integer("epochs", 100, "Times that each series is seen.", 1)
 _PACK_SIZE = flags.DEFINE_integer(

@@ -14,6 +14,8 @@ from tfds_series.preparation import check_split, labelled_split, prepare
 # of encoded photos.
 _OPEN_PACKS = 8
 _SHUFFLE_BUFFER = 1000
+# Beyond 2 photos look worse by it.
+_MOST_SHARPENING = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +30,9 @@ class BatchOptions:
         labels: `"hard"` (1 where most people prefer the first photo) or `"soft"` (their share).
         min_agreement: Pairs with max(p, 1 - p) below it weigh nothing.
         shuffle: Whether the order changes with `seed` and epoch; otherwise it is the dataset's.
-        augment: Whether half the series are mirrored, all photos of a series alike, chosen by
-            `seed`, epoch and series.
+        augment: Whether half the series are mirrored and each is sharpened by an amount of its own,
+            all photos of a series alike, chosen by `seed`, epoch and series. Photographs differ in
+            sharpness as they come, by camera and resizing, and it is the same for all of a series.
         seed: Non-negative integer.
     """
 
@@ -131,6 +134,7 @@ class SeriesBatches:
             output_signature=(
                 tf.TensorSpec([size], tf.string),
                 tf.TensorSpec([size], tf.bool),
+                tf.TensorSpec([size], tf.float32),
                 pairs,
                 pairs,
             ),
@@ -159,12 +163,14 @@ class SeriesBatches:
         options = self.options
         photo_bytes = np.full([options.pack_size], b"", object)
         mirrored = np.zeros([options.pack_size], bool)
+        sharpening = np.zeros([options.pack_size], np.float32)
         labels, weights = np.zeros((2, options.pack_size, options.pack_size), np.float32)
         start = 0
         for example in pack:
             stop = start + len(example["photos"]["photo_bytes"])
             photo_bytes[start:stop] = example["photos"]["photo_bytes"]
-            mirrored[start:stop] = options.augment and self._is_mirrored(example, epoch)
+            if options.augment:
+                mirrored[start:stop], sharpening[start:stop] = self._augmentation(example, epoch)
             pairs = example["pairs"]
             places = start + pairs["first"], start + pairs["second"]
             labels[places], weights[places] = self._labels(pairs["preference"])
@@ -173,7 +179,7 @@ class SeriesBatches:
         # packs of an epoch undo what it has learned: photos that were seen already fill the places.
         spare = photo_bytes[:start] if spare is None else spare
         photo_bytes[start:] = np.resize(spare, options.pack_size - start)
-        return photo_bytes, mirrored, labels, weights
+        return photo_bytes, mirrored, sharpening, labels, weights
 
     def _labels(self, preference):
         # Without a published label it is -1.
@@ -182,17 +188,42 @@ class SeriesBatches:
         label = preference > 0.5 if self.options.labels == "hard" else preference
         return np.where(weighs, label, 0), weighs
 
-    def _is_mirrored(self, example, epoch):
+    def _augmentation(self, example, epoch):
         series_number = zlib.crc32(example["series_id"])
-        return np.random.default_rng([self.options.seed, epoch, series_number]).random() < 0.5
+        generator = np.random.default_rng([self.options.seed, epoch, series_number])
+        return generator.random() < 0.5, generator.uniform(0, _MOST_SHARPENING)
 
-    def _decode(self, photo_bytes, mirrored, labels, weights):
+    def _decode(self, photo_bytes, mirrored, sharpening, labels, weights):
         size = self.options.image_size
         photos, valid = decode_photos(photo_bytes, size, self.options.resize)
         photos = tf.where(mirrored[:, None, None, None], tf.reverse(photos, [2]), photos)
+        if self.options.augment:
+            photos = sharpen(photos, sharpening)
         photos = tf.ensure_shape(photos, [self.options.pack_size, size, size, 3])
         valid = tf.cast(valid, tf.float32)
         return photos, labels, weights * valid[:, None] * valid[None, :]
+
+
+def sharpen(photos, amounts):
+    """Sharpens photos by unsharp masking, with the mean of the 3 x 3 pixels around each.
+
+    Args:
+        photos: float32 `[N, H, W, 3]`, RGB 0-255.
+        amounts: float32 `[N]`, how many times what differs from that mean is added; 0 is none.
+
+    Returns:
+        float32 `[N, H, W, 3]`, RGB 0-255.
+
+    Example:
+
+    >>> photo = tf.constant([0.0, 0.0, 90.0, 90.0])[None, None, :, None]
+    >>> sharpen(photo, tf.constant([1.0])).numpy().ravel().tolist()
+    [0.0, 0.0, 120.0, 90.0]
+    """
+    # Beyond the edges nothing is counted.
+    smooth = tf.nn.avg_pool2d(photos, ksize=3, strides=1, padding="SAME")
+    photos += amounts[:, None, None, None] * (photos - smooth)
+    return tf.clip_by_value(photos, 0.0, 255.0)
 
 
 def _photo_count(example):

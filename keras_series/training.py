@@ -24,7 +24,8 @@ class Recipe:
         labels: `"hard"` (1 where most people prefer the first photo, as in the paper) or `"soft"`
             (the share of them).
         min_agreement: In [0.5, 1]. Pairs with max(p, 1 - p) below it are not trained on.
-        augment: Flips half the series of an epoch, all photos of a series alike.
+        augment: Flips half the series of an epoch and sharpens each by its own amount, all photos
+            of a series alike.
         epochs: Times that each series is seen.
         pack_size: Photos packed side by side, whole series only.
         batch_size: Packs in a step.

@@ -171,6 +171,24 @@ def test_mirroring_is_alike_within_a_series():
     assert 8 < sum(mirrored) < 32
 
 
+def test_sharpening_is_alike_within_a_series_and_another_in_each_epoch():
+    edges = [
+        example(f"{i}", [encode(60, mirror_mark=True), encode(90, mirror_mark=True)], [(0, 1, 0.9)])
+        for i in range(20)
+    ]
+    packed = batches(edges, augment=True, pack_size=2)
+    amounts = []
+    for packed.epoch in range(2):
+        brightest = [photos.numpy().max(axis=(0, 2, 3, 4)) for photos, _, _ in packed.as_dataset()]
+        # Where a pixel of brightness g is beside an edge to 0, the mean around it is 2 g / 3.
+        amounts.append((np.array(brightest) / [60, 90] - 1) * 3)
+    first, second = np.stack(amounts).transpose(2, 0, 1)
+    np.testing.assert_allclose(first, second, atol=1e-5)
+    assert first.min() >= 0
+    assert 1.5 < first.max() <= 2 + 1e-5
+    assert np.abs(first[0] - first[1]).min() > 0
+
+
 @pytest.mark.parametrize("pack_size", [16, 32])
 def test_few_places_are_empty_on_photo_triage(pack_size):
     sizes = np.repeat(list(PHOTO_TRIAGE_SIZES), list(PHOTO_TRIAGE_SIZES.values()))
