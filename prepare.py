@@ -18,8 +18,9 @@ from keras_series import cli
 _DATASET = flags.DEFINE_string(
     "dataset",
     None,
-    "TFDS name: synthetic_series/scenes, synthetic_series/photos, photo_triage, or "
-    "photo_triage/reviews with the reviewers' votes and reasons.",
+    "TFDS name: synthetic_series/scenes, or many_scenes with four times the series, "
+    "synthetic_series/photos, photo_triage, or photo_triage/reviews with the reviewers' votes and "
+    "reasons.",
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where TFDS keeps prepared datasets. By default ~/tensorflow_datasets."

@@ -2,8 +2,8 @@
 
     python rank.py --model=exported/demo/1 --photos=my_photos --html=ranked.html
 
-Each folder below --photos that has photos is a series, or with --gap=10 each burst, in which ten
-seconds at most lie between one photo and the next. Photos are read, never written. The exported
+Each folder below --photos that has photos is a series, or with --gap=30 whatever was taken with at
+most thirty seconds between one photo and the next. Photos are read, never written. The exported
 model decodes and compares them itself, so this needs TensorFlow alone: it is the example to start
 from.
 """

@@ -5,6 +5,7 @@ for pipelines of one's own. They need an exported model and TensorFlow, and no K
 """
 
 import datetime
+import hashlib
 import uuid
 import zlib
 
@@ -30,6 +31,8 @@ COUNTS = ("found", "done", "scored", "undecodable", "unreadable")
 NOT_DECODABLE = "not a photo that can be decoded"
 # What is larger is a film, or not to be held in memory beside a model.
 MAX_PHOTO_BYTES = 256 * 2**20
+# The key of a Parquet file's metadata that names the model of its rows, see `model_identity`.
+MODEL_KEY = b"keras_series.model"
 # Ten thousand rows are 6 MB: that much a worker holds before it writes.
 ROW_GROUP = 10_000
 
@@ -60,12 +63,12 @@ class SavedModelHandler(ModelHandler):
 
     def __init__(self, model, signature=SIGNATURE, max_batch_size=32, max_batch_bytes=64 * 2**20):
         super().__init__()
+        self.model = str(model)
         if not 1 <= max_batch_size <= max_batch_bytes:
             raise ValueError(
                 "Expected batches of at least one photo, and of at least as many bytes as photos. "
                 f"Received: {max_batch_size=}, {max_batch_bytes=}"
             )
-        self._model = str(model)
         self._signature = signature
         # Beam bounds one number, and we two: no photo counts for fewer bytes than a full batch has
         # for each. (`max_batch_weight` of Beam 2.77's handlers is refused by its own batching.)
@@ -88,9 +91,9 @@ class SavedModelHandler(ModelHandler):
     def load_model(self):
         import tensorflow as tf  # Workers alone need it, and it takes seconds.
 
-        model = tf.saved_model.load(self._model)
+        model = tf.saved_model.load(self.model)
         if self._signature not in model.signatures:
-            raise ValueError(_no_signature(self._model, self._signature, model.signatures))
+            raise ValueError(_no_signature(self.model, self._signature, model.signatures))
         return model
 
     def run_inference(self, batch, model, inference_args=None):
@@ -146,12 +149,14 @@ class WriteRows(beam.PTransform):
     Args:
         folder: On any file system that Beam writes.
         run: Name of the run, the beginning of the files' names.
+        model: Folder of the exported model that made the rows, to be named in the files' metadata.
     """
 
-    def __init__(self, folder, run=None):
+    def __init__(self, folder, run=None, model=None):
         super().__init__()
         self._folder = str(folder)
         self._run = run or new_run()
+        self._schema = SCHEMA.with_metadata(model and {MODEL_KEY: model_identity(model)})
 
     def expand(self, rows):
         if not rows.windowing.is_default():
@@ -160,7 +165,7 @@ class WriteRows(beam.PTransform):
             )
         return (
             rows
-            | "Write" >> beam.ParDo(_Write(self._folder, self._run))
+            | "Write" >> beam.ParDo(_Write(self._folder, self._run, self._schema))
             # What is behind it happens once what is before it is final.
             | "Settle" >> beam.Reshuffle()
             | "Publish" >> beam.Map(_publish)
@@ -182,6 +187,7 @@ def score_library(photos, model, output, options=None, part=0, parts=1):
         Dictionary of numbers of photos, by the names in `COUNTS`.
     """
     run = new_run()
+    handler = model if isinstance(model, SavedModelHandler) else SavedModelHandler(model)
     pipeline = beam.Pipeline(options=options)
     found = (
         pipeline
@@ -198,8 +204,8 @@ def score_library(photos, model, output, options=None, part=0, parts=1):
         {"found": found, "done": done}
         | "Compare" >> beam.CoGroupByKey()
         | "Choose" >> beam.ParDo(_Choose())
-        | ScorePhotos(model)
-        | WriteRows(output, run)
+        | ScorePhotos(handler)
+        | WriteRows(output, run, handler.model)
     )
     try:
         result = pipeline.run()
@@ -220,7 +226,8 @@ def check(photos, model, output, signature=SIGNATURE):
     """Refuses, before a pipeline is started, what would fail on its workers. Makes the output.
 
     Raises:
-        ValueError: If no file matches or the model has no such signature.
+        ValueError: If no file matches, the model has no such signature, or the output has rows of
+            another model.
         OSError: If the output is no folder and cannot be made one.
     """
     if not FileSystems.match([photos], limits=[1])[0].metadata_list:
@@ -239,6 +246,31 @@ def check(photos, model, output, signature=SIGNATURE):
         raise ValueError(_no_signature(model, signature, names))
     if not FileSystems.exists(output):
         FileSystems.mkdirs(output)
+    _check_model_of_rows(model, output)
+
+
+def model_identity(model):
+    """What tells exports apart, and is the same for copies of one: 64 hexadecimal digits.
+
+    Args:
+        model: Folder of a SavedModel, on any file system that Beam reads.
+    """
+    # TensorFlow draws a part of it anew whenever it writes a SavedModel.
+    path = FileSystems.join(model, "fingerprint.pb")
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def _check_model_of_rows(model, output):
+    for shard in FileSystems.match([_shards(output)], limits=[1])[0].metadata_list:
+        with FileSystems.open(shard.path, CompressionTypes.UNCOMPRESSED) as file:
+            made_by = (pq.read_schema(file).metadata or {}).get(MODEL_KEY)
+        if made_by and made_by.decode() != model_identity(model):
+            raise ValueError(
+                f"Expected an output of the model {model!r}, or a new folder, as scores and "
+                "embeddings of two models cannot be compared. "
+                f"Received: {output!r}, which has those of another model"
+            )
 
 
 def new_run():
@@ -282,9 +314,10 @@ class _Read(beam.DoFn):
 
 
 class _Write(beam.DoFn):
-    def __init__(self, folder, run):
+    def __init__(self, folder, run, schema):
         self._folder = folder
         self._run = run
+        self._schema = schema
 
     def start_bundle(self):
         self._rows = []
@@ -307,7 +340,7 @@ class _Write(beam.DoFn):
     def _flush(self):
         if not self._writer:
             self._open()
-        self._writer.write_table(pa.Table.from_pylist(self._rows, SCHEMA))
+        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
         self._rows = []
 
     def _open(self):
@@ -316,7 +349,7 @@ class _Write(beam.DoFn):
         self._file = FileSystems.create(
             self._partial, compression_type=CompressionTypes.UNCOMPRESSED
         )
-        self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd")
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
 
 
 def _publish(paths):

@@ -5,6 +5,7 @@ import pathlib
 import warnings
 
 from PIL import ExifTags, Image
+from tqdm import tqdm
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 
@@ -58,7 +59,8 @@ def capture_time(path):
 
 
 def _split_at_gaps(parent, paths, gap):
-    times = {path: capture_time(path) for path in paths}
+    shown = tqdm(paths, unit=" photos looked at", disable=None, leave=False)
+    times = {path: capture_time(path) for path in shown}
     series = {}
     latest = None
     for path in sorted(filter(times.get, paths), key=times.get):

@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -216,7 +217,7 @@ def test_examples_of_the_page_run(exported, library, tmp_path, monkeypatch):
     for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(example, names)
     assert len(names["best_first"]) == 6
-    assert sorted(names["order"]) == [0, 1, 2, 3]
+    assert sorted(names["series_best_first"]) == sorted(names["best_first"])[:4]
     assert re.match(r"0\.\d{3} my_photos/\d\.jpg", next(tmp_path.glob("good*")).read_text())
 
 
@@ -272,6 +273,15 @@ def test_what_cannot_work_is_refused_first(library, exported, tmp_path):
         check(photos, exported, "scores", signature="missing")
     with pytest.raises(OSError, match=r"empty\.jpg"):
         check(photos, exported, f"{library}/empty.jpg/scores")
+
+
+def test_rows_of_two_models_do_not_meet(library, stub, exported, tmp_path):
+    output, moved = str(tmp_path / "scores"), tmp_path / "moved"
+    run(library, stub, output)
+    shutil.copytree(stub, moved)
+    check(f"{library}/*.jpg", str(moved), output)
+    with pytest.raises(ValueError, match=r"Received: '.*scores', which has those of another model"):
+        check(f"{library}/*.jpg", exported, output)
 
 
 def test_misspelt_options_of_beam_are_refused():
