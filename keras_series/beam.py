@@ -6,6 +6,7 @@ for pipelines of one's own. They need an exported model and TensorFlow, and no K
 
 import datetime
 import hashlib
+import os
 import uuid
 import zlib
 
@@ -230,6 +231,9 @@ def check(photos, model, output, signature=SIGNATURE):
             another model.
         OSError: If the output is no folder and cannot be made one.
     """
+    if os.path.isdir(photos):
+        expected = os.path.join(photos, "**.jpg")
+        raise ValueError(f"Expected a glob, as {expected!r}. Received: the folder {photos!r}")
     if not FileSystems.match([photos], limits=[1])[0].metadata_list:
         raise ValueError(f"Expected a glob that matches photos. Received: none match {photos!r}")
     path = FileSystems.join(model, "saved_model.pb")
@@ -246,6 +250,8 @@ def check(photos, model, output, signature=SIGNATURE):
         raise ValueError(_no_signature(model, signature, names))
     if not FileSystems.exists(output):
         FileSystems.mkdirs(output)
+    if os.path.exists(output) and not (os.path.isdir(output) and os.access(output, os.W_OK)):
+        raise OSError(f"Expected a folder that can be written. Received: {output!r}")
     _check_model_of_rows(model, output)
 
 

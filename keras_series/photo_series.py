@@ -1,5 +1,6 @@
 """Series among the photos of a folder."""
 
+import collections
 import datetime
 import pathlib
 import warnings
@@ -7,11 +8,16 @@ import warnings
 from PIL import ExifTags, Image
 from tqdm import tqdm
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+# What an exported model decodes.
+SUFFIXES = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"}
+# Where a Synology server keeps its thumbnails. Other programs keep theirs in hidden folders.
+_THUMBNAILS = "@eaDir"
 
 
 def find_series(folder, gap=None):
     """Finds the photos below a folder, at any depth, as series.
+
+    Hidden files and folders (`.name`) and folders of thumbnails are passed over.
 
     Args:
         folder: Is only read.
@@ -21,28 +27,31 @@ def find_series(folder, gap=None):
             they were taken are a series of their own.
 
     Returns:
-        Dictionary of names to lists of paths.
+        Dictionary of names to lists of paths, and a `collections.Counter` of the suffixes of other
+        files.
 
     Raises:
         ValueError: If it is no folder or has no photos.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(folder).expanduser()
     if not folder.is_dir():
         raise ValueError(f"Expected a folder of photos. Received: {str(folder)!r}")
-    series = {}
+    series, others = {}, collections.Counter()
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
+        if _is_hidden(path.relative_to(folder)) or not path.is_file():
+            continue
+        if path.suffix.lower() in SUFFIXES:
             series.setdefault(str(path.parent), []).append(path)
+        else:
+            others[path.suffix.lower() or "without a suffix"] += 1
     if not series:
         expected = ", ".join(sorted(SUFFIXES))
-        raise ValueError(f"Expected photos ({expected}) in {str(folder)!r}. Received: none")
-    if gap is None:
-        return series
-    return {
-        name: photos
-        for parent, paths in series.items()
-        for name, photos in _split_at_gaps(parent, paths, gap).items()
-    }
+        received = ", ".join(sorted(others)) or "none"
+        raise ValueError(f"Expected photos ({expected}) in {str(folder)!r}. Received: {received}")
+    if gap is not None:
+        split = (_split_at_gaps(parent, paths, gap) for parent, paths in series.items())
+        series = {name: paths for part in split for name, paths in part.items()}
+    return series, others
 
 
 def capture_time(path):
@@ -52,10 +61,16 @@ def capture_time(path):
             warnings.simplefilter("ignore")  # What is odd in a file is of no matter here.
             with Image.open(path) as image:
                 exif = image.getexif()
-                text = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
-        return datetime.datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
+                taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+                taken = taken or exif.get(ExifTags.Base.DateTime)
+        # Some add a time zone or zeros; some write the date with dashes.
+        return datetime.datetime.strptime(taken[:19].replace("-", ":"), "%Y:%m:%d %H:%M:%S")
     except (OSError, SyntaxError, TypeError, ValueError, Image.DecompressionBombError):
         return None
+
+
+def _is_hidden(path):
+    return any(part.startswith(".") or part == _THUMBNAILS for part in path.parts)
 
 
 def _split_at_gaps(parent, paths, gap):

@@ -271,8 +271,12 @@ def test_what_cannot_work_is_refused_first(library, exported, tmp_path):
         check(photos, str(library), "scores")
     with pytest.raises(ValueError, match=r"signature 'missing'.*Received: .*score_and_embed"):
         check(photos, exported, "scores", signature="missing")
+    with pytest.raises(ValueError, match=r"a glob, as '.*photos/\*\*\.jpg'\. Received: the folder"):
+        check(str(library), exported, "scores")
     with pytest.raises(OSError, match=r"empty\.jpg"):
         check(photos, exported, f"{library}/empty.jpg/scores")
+    with pytest.raises(OSError, match=r"a folder that can be written\. Received: '.*/empty\.jpg'"):
+        check(photos, exported, f"{library}/empty.jpg")
 
 
 def test_rows_of_two_models_do_not_meet(library, stub, exported, tmp_path):

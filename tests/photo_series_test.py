@@ -22,15 +22,19 @@ def take(path, seconds):
     write(path, f"{NOON + datetime.timedelta(seconds=seconds):%Y:%m:%d %H:%M:%S}")
 
 
-def names(series):
-    return {name: [path.name for path in paths] for name, paths in series.items()}
+def names(found):
+    return {name: [path.name for path in paths] for name, paths in found[0].items()}
 
 
 def test_each_folder_is_a_series(tmp_path):
-    for name in ("b/2.JPG", "b/1.png", "a/deep/3.webp", "b/notes.txt"):
+    files = ("b/2.JPG", "b/1.png", "a/deep/3.webp", "b/4.HEIC", "b/5.heic", "b/notes")
+    hidden = ("b/._2.jpg", ".thumbnails/1.jpg", "b/@eaDir/1.jpg", ".a.txt")
+    for name in files + hidden:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert names(find_series(tmp_path)) == {
+    found = find_series(tmp_path)
+    assert found[1] == {".heic": 2, "without a suffix": 1}
+    assert names(found) == {
         f"{tmp_path / 'a' / 'deep'}": ["3.webp"],
         f"{tmp_path / 'b'}": ["1.png", "2.JPG"],
     }
@@ -58,6 +62,21 @@ def test_a_time_that_is_none(text, tmp_path):
     assert capture_time(tmp_path / "a.jpg") is None
 
 
+@pytest.mark.parametrize(
+    "text", ["2024:05:03 12:00:00\0\0", "2024:05:03 12:00:00+02:00", "2024-05-03 12:00:00"]
+)
+def test_a_time_as_some_write_it(text, tmp_path):
+    write(tmp_path / "a.jpg", text)
+    assert capture_time(tmp_path / "a.jpg") == NOON
+
+
+def test_a_time_where_only_that_of_the_file_is_known(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.DateTime] = "2024:05:03 12:00:00"
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg", exif=exif.tobytes())
+    assert capture_time(tmp_path / "a.jpg") == NOON
+
+
 def test_a_time_is_read_from_a_photo_of_any_format(tmp_path):
     for name in ("a.jpg", "a.png", "a.webp"):
         take(tmp_path / name, 5)
@@ -67,5 +86,6 @@ def test_a_time_is_read_from_a_photo_of_any_format(tmp_path):
 def test_what_is_no_folder_of_photos(tmp_path):
     with pytest.raises(ValueError, match=r"a folder of photos\. Received: .*missing"):
         find_series(tmp_path / "missing")
-    with pytest.raises(ValueError, match=r"photos \(\.bmp, \.gif, \.jpeg.*Received: none"):
+    (tmp_path / "a.heic").touch()
+    with pytest.raises(ValueError, match=r"photos \(\.bmp, \.gif, .*Received: \.heic"):
         find_series(tmp_path)

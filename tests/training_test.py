@@ -1,7 +1,9 @@
 """Training, evaluation, export and ranking through the scripts, on a few drawn series."""
 
+import csv
 import itertools
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -171,12 +173,21 @@ def test_evaluate_export_and_rank(finished, data_dir, tmp_path):
     contents = {f"{grey}.png": encode(grey) for grey in (50, 120, 200)}
     for name, content in contents.items():
         (photos / name).write_bytes(content)
+    nameless = os.fsdecode(b"broken/caf\xe9\x1b.jpg")
+    (photos / "broken").mkdir()
+    (photos / nameless).write_bytes(b"")
     model = tmp_path / "exported" / "1"
-    page = tmp_path / "ranked.html"
-    ranked = run("rank.py", f"--model={model}", f"--photos={photos}", f"--html={page}")
+    page, table = tmp_path / "pages" / "ranked.html", tmp_path / "ranked.csv"
+    flags = f"--model={model}", f"--photos={photos}", f"--html={page}", f"--csv={table}"
+    ranked = run("rank.py", *flags)
     assert ranked.returncode == 0, ranked.stderr
-    assert "4 photos in 1 series, 1 could not be read" in ranked.stdout
+    assert "5 photos in 2 series, 2 could not be read" in ranked.stdout
+    assert r"caf\udce9\x1b.jpg (could not be read as a photo)" in ranked.stdout
     assert rows(ranked.stdout) == expected_rows(model, contents)
+    with open(table, newline="", encoding="utf-8", errors="surrogateescape") as file:
+        written = list(csv.DictReader(file))
+    assert [row["path"] for row in written][-1] == str(photos / nameless)
+    assert [row["rank"] for row in written] == ["1", "2", "3", "", ""]
     text = page.read_text()
     assert "<p>a&lt;b&amp;.jpg could not be read as a photo.</p>" in text
     places = [text.index((photos / row[-1]).as_uri()) for row in rows(ranked.stdout)]
@@ -221,7 +232,8 @@ def test_missing_model_says_what_to_run(script, tmp_path):
     [
         (["--photos=missing"], "Expected a folder of photos. Received: 'missing'"),
         (["--photos=."], "in '.'. Received: none"),
-        (["--photos=.", "--html=a.jpg"], "Expected --html to be a name as page.html"),
+        (["--photos=.", "--html=a.jpg"], "Expected --html to be a file .html or .htm. Received"),
+        (["--photos=.", "--csv=a.html"], "Expected --csv to be a file .csv. Received: 'a.html'"),
     ],
 )
 def test_rank_names_what_is_wrong_with_its_flags(flags, message, tmp_path):
