@@ -4,16 +4,20 @@
 for pipelines of one's own. They need an exported model and TensorFlow, and no Keras.
 """
 
-import datetime
-import hashlib
 import os
-import uuid
 import zlib
 
 try:
     import apache_beam as beam
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from keras_series.parquet_rows import (
+        WriteRows,
+        check_model_of_rows,
+        new_run,
+        read_paths,
+        remove_partial,
+        shards,
+    )
 except ImportError as error:
     raise ImportError(
         f"Expected Apache Beam and pyarrow: pip install '.[beam]'. Received: {error}"
@@ -32,20 +36,6 @@ COUNTS = ("found", "done", "scored", "undecodable", "unreadable")
 NOT_DECODABLE = "not a photo that can be decoded"
 # What is larger is a film, or not to be held in memory beside a model.
 MAX_PHOTO_BYTES = 256 * 2**20
-# The key of a Parquet file's metadata that names the model of its rows, see `model_identity`.
-MODEL_KEY = b"keras_series.model"
-# Ten thousand rows are 6 MB: that much a worker holds before it writes.
-ROW_GROUP = 10_000
-
-SCHEMA = pa.schema(
-    [
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("score", pa.float32()),
-        pa.field("embedding", pa.list_(pa.float32())),
-        pa.field("valid", pa.bool_(), nullable=False),
-        pa.field("error", pa.string()),
-    ]
-)
 
 
 class SavedModelHandler(ModelHandler):
@@ -115,7 +105,8 @@ class ScorePhotos(beam.PTransform):
     """Files to rows: path, score, embedding, valid and error.
 
     Takes what `fileio.MatchFiles` and `fileio.MatchAll` give, and gives for every file a dictionary
-    as `SCHEMA` has it. A file that cannot be read or decoded is a row without score, with `error`.
+    as `parquet_rows.SCHEMA` has it. A file that cannot be read or decoded is a row without score,
+    with `error`.
 
     Args:
         model: Folder of an exported model, or a `SavedModelHandler`.
@@ -140,39 +131,6 @@ class ScorePhotos(beam.PTransform):
         return (scored, read.rest) | "Together" >> beam.Flatten()
 
 
-class WriteRows(beam.PTransform):
-    """Writes the rows of `ScorePhotos` to new Parquet files in a folder.
-
-    Each is written to a hidden file and renamed when Beam has taken the rows in it for done: what
-    stands under `*.parquet` is whole, and has a row once even where a runner tried twice. Gives the
-    paths of the files; without a row there is none.
-
-    Args:
-        folder: On any file system that Beam writes.
-        run: Name of the run, the beginning of the files' names.
-        model: Folder of the exported model that made the rows, to be named in the files' metadata.
-    """
-
-    def __init__(self, folder, run=None, model=None):
-        super().__init__()
-        self._folder = str(folder)
-        self._run = run or new_run()
-        self._schema = SCHEMA.with_metadata(model and {MODEL_KEY: model_identity(model)})
-
-    def expand(self, rows):
-        if not rows.windowing.is_default():
-            raise ValueError(
-                f"Expected rows in the global window. Received: {rows.windowing.windowfn}"
-            )
-        return (
-            rows
-            | "Write" >> beam.ParDo(_Write(self._folder, self._run, self._schema))
-            # What is behind it happens once what is before it is final.
-            | "Settle" >> beam.Reshuffle()
-            | "Publish" >> beam.Map(_publish)
-        )
-
-
 def score_library(photos, model, output, options=None, part=0, parts=1):
     """Scores the photos that a glob finds and that do not stand in the output yet.
 
@@ -186,9 +144,13 @@ def score_library(photos, model, output, options=None, part=0, parts=1):
 
     Returns:
         Dictionary of numbers of photos, by the names in `COUNTS`.
+
+    Raises:
+        ValueError: If the output has rows of another model.
     """
-    run = new_run()
     handler = model if isinstance(model, SavedModelHandler) else SavedModelHandler(model)
+    check_model_of_rows(handler.model, output)
+    run = new_run()
     pipeline = beam.Pipeline(options=options)
     found = (
         pipeline
@@ -198,8 +160,8 @@ def score_library(photos, model, output, options=None, part=0, parts=1):
     )
     done = (
         pipeline
-        | "Find rows" >> fileio.MatchFiles(_shards(output), fileio.EmptyMatchTreatment.ALLOW)
-        | "Read rows" >> beam.FlatMap(_read_paths)
+        | "Find rows" >> fileio.MatchFiles(shards(output), fileio.EmptyMatchTreatment.ALLOW)
+        | "Read rows" >> beam.FlatMap(lambda file: ((path, None) for path in read_paths(file.path)))
     )
     _ = (
         {"found": found, "done": done}
@@ -212,7 +174,7 @@ def score_library(photos, model, output, options=None, part=0, parts=1):
         result = pipeline.run()
         result.wait_until_finish()
     finally:
-        _remove_partial(output, run)
+        remove_partial(output, run)
     return read_counts(result)
 
 
@@ -227,8 +189,7 @@ def check(photos, model, output, signature=SIGNATURE):
     """Refuses, before a pipeline is started, what would fail on its workers. Makes the output.
 
     Raises:
-        ValueError: If no file matches, the model has no such signature, or the output has rows of
-            another model.
+        ValueError: If no file matches or the model has no such signature.
         OSError: If the output is no folder and cannot be made one.
     """
     if os.path.isdir(photos):
@@ -252,37 +213,6 @@ def check(photos, model, output, signature=SIGNATURE):
         FileSystems.mkdirs(output)
     if os.path.exists(output) and not (os.path.isdir(output) and os.access(output, os.W_OK)):
         raise OSError(f"Expected a folder that can be written. Received: {output!r}")
-    _check_model_of_rows(model, output)
-
-
-def model_identity(model):
-    """What tells exports apart, and is the same for copies of one: 64 hexadecimal digits.
-
-    Args:
-        model: Folder of a SavedModel, on any file system that Beam reads.
-    """
-    # TensorFlow draws a part of it anew whenever it writes a SavedModel.
-    path = FileSystems.join(model, "fingerprint.pb")
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
-def _check_model_of_rows(model, output):
-    for shard in FileSystems.match([_shards(output)], limits=[1])[0].metadata_list:
-        with FileSystems.open(shard.path, CompressionTypes.UNCOMPRESSED) as file:
-            made_by = (pq.read_schema(file).metadata or {}).get(MODEL_KEY)
-        if made_by and made_by.decode() != model_identity(model):
-            raise ValueError(
-                f"Expected an output of the model {model!r}, or a new folder, as scores and "
-                "embeddings of two models cannot be compared. "
-                f"Received: {output!r}, which has those of another model"
-            )
-
-
-def new_run():
-    """A name for a run: they sort by time, and no two are the same."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return f"scores-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
 class _Choose(beam.DoFn):
@@ -317,72 +247,6 @@ class _Read(beam.DoFn):
             raise ValueError(f"Expected at most {self._max_photo_bytes} bytes. Received: {size}")
         with file.open() as stream:
             return stream.read()
-
-
-class _Write(beam.DoFn):
-    def __init__(self, folder, run, schema):
-        self._folder = folder
-        self._run = run
-        self._schema = schema
-
-    def start_bundle(self):
-        self._rows = []
-        self._writer = None
-
-    def process(self, row):
-        self._rows.append(row)
-        if len(self._rows) >= ROW_GROUP:
-            self._flush()
-
-    def finish_bundle(self):
-        if not self._rows and not self._writer:
-            return
-        self._flush()
-        self._writer.close()
-        self._file.close()
-        paths = self._partial, FileSystems.join(self._folder, f"{self._name}.parquet")
-        yield beam.transforms.window.GlobalWindows.windowed_value_at_end_of_window(paths)
-
-    def _flush(self):
-        if not self._writer:
-            self._open()
-        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
-        self._rows = []
-
-    def _open(self):
-        self._name = f"{self._run}-{uuid.uuid4().hex[:12]}"
-        self._partial = FileSystems.join(self._folder, f".{self._name}.partial")
-        self._file = FileSystems.create(
-            self._partial, compression_type=CompressionTypes.UNCOMPRESSED
-        )
-        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
-
-
-def _publish(paths):
-    partial, final = paths
-    # A runner that repeats this step finds the file moved.
-    if not FileSystems.exists(final):
-        FileSystems.rename([partial], [final])
-    return final
-
-
-def _remove_partial(folder, run):
-    # Of bundles that were tried again, or of a run that failed.
-    pattern = FileSystems.join(folder, f".{run}-*.partial")
-    left = [file.path for file in FileSystems.match([pattern])[0].metadata_list]
-    if left:
-        FileSystems.delete(left)
-
-
-def _shards(folder):
-    return FileSystems.join(folder, "*.parquet")
-
-
-def _read_paths(file):
-    with FileSystems.open(file.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
-        parquet = pq.ParquetFile(stream)
-        for batch in parquet.iter_batches(columns=["path"]):
-            yield from ((path, None) for path in batch.column("path").to_pylist())
 
 
 def _row(path, outputs):

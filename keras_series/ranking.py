@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import html
+import itertools
 import pathlib
 
 import numpy as np
@@ -55,7 +56,7 @@ def rank_series(model, paths, batch_size, progress):
     sure = [float(p) for p in _compare(model, embeddings[order[:-1]], embeddings[order[1:]])]
     ranked = [
         RankedPhoto(paths[place], float(scores[place]), next_sure)
-        for place, next_sure in zip(order, [*sure, None], strict=False)
+        for place, next_sure in itertools.zip_longest(order, sure)
     ]
     return ranked + [RankedPhoto(paths[place], None) for place in np.flatnonzero(~valid)]
 
@@ -71,9 +72,11 @@ def _embed(model, paths, batch_size, progress):
 
 
 def _compare(model, embedding_a, embedding_b):
-    embedding_a = tf.constant(np.broadcast_to(embedding_a, embedding_b.shape))
-    compare = model.signatures["compare"]
-    return compare(embedding_a=embedding_a, embedding_b=embedding_b)["preference"].numpy()
+    outputs = model.signatures["compare"](
+        embedding_a=tf.constant(np.broadcast_to(embedding_a, embedding_b.shape)),
+        embedding_b=tf.constant(embedding_b),
+    )
+    return outputs["preference"].numpy()
 
 
 def _read(path):
