@@ -14,7 +14,7 @@ from tfds_series.preparation import check_split, labelled_split, prepare
 # of encoded photos.
 _OPEN_PACKS = 8
 _SHUFFLE_BUFFER = 1000
-# Beyond 2 photos look worse by it.
+# Up to it drawn scenes have all the local contrast that photographs have.
 _MOST_SHARPENING = 2.0
 
 

@@ -207,7 +207,7 @@ def _server(options):
 
 
 def _ask(server, options):
-    """Rows for all photos, and the failure that left some of them without an answer, if any."""
+    """Rows for all photos, and the failure that left some or all without an answer, if any."""
     request_bytes = int(options.request_megabytes * MEGABYTE)
     files = PhotoFiles(find_photos(options.photos), request_bytes)
     rows, failure = [], None
@@ -216,6 +216,8 @@ def _ask(server, options):
             rows.extend(_COMMANDS[options.command](client, files))
         except PredictionError as error:
             failure = error
+    if all(map(files.problem, files.paths)):
+        failure = "Expected a photo that can be read. Received: none"
     unanswered = files.paths[len(rows) :]
     rows += [{"photo": str(path), "error": reports.NOT_ANSWERED} for path in unanswered]
     return rows, failure

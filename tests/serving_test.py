@@ -399,6 +399,13 @@ def run(server, protocol, command, *arguments):
     return main([command, *map(str, arguments), *where])
 
 
+def test_files_that_cannot_be_read_are_no_success(server, protocol, tmp_path, capsys):
+    assert run(server, protocol, "score", tmp_path / "missing.jpg") == 1
+    printed = capsys.readouterr()
+    assert "missing.jpg (No such file or directory)" in printed.out
+    assert "Expected a photo that can be read. Received: none" in printed.err
+
+
 def test_score_table(server, protocol, folder, capsys):
     (folder / "broken.jpg").write_bytes(BROKEN)
     (folder / "notes.txt").write_text("not a photo, and not asked for")
