@@ -45,7 +45,10 @@ def main():
     if not _MODEL.value:
         model = cli.load_best(workdir)
 
-    from keras_series import evaluation, evaluation_report, input_pipeline, judges
+    from keras_series.data import batches as input_pipeline
+    from keras_series.evaluation import predictors as judges
+    from keras_series.evaluation import report as evaluation
+    from keras_series.evaluation import text as evaluation_report
 
     if _MODEL.value:
         judge = judges.ExportedJudge(_MODEL.value, _BATCH_SIZE.value)
@@ -63,7 +66,7 @@ def main():
     print(f"\n{_DATASET.value}, {split}\n{evaluation_report.format_report(report)}")
     written = ["evaluation.json", "evaluation.png"]
     if _HTML.value:
-        from keras_series import evaluation_page
+        from keras_series.evaluation import page as evaluation_page
 
         encoder = None if _MODEL.value else model.encoder
         evaluation_page.write_page(report, series, workdir / "evaluation.html", encoder)

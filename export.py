@@ -38,8 +38,8 @@ def main():
         return
     model = cli.load_best(_WORKDIR.value)
 
-    from keras_series.export import export
-    from keras_series.run_folder import read_provenance
+    from keras_series.export.saved_model import export
+    from keras_series.training.run_folder import read_provenance
 
     path = export(
         model,
@@ -54,7 +54,7 @@ def main():
 
 def check(folder):
     """Prints how far an exported version's answers are from what they should be."""
-    from keras_series import golden
+    from keras_series.export import golden
 
     differences = golden.check(folder)
     print(f"\n{'signature':<20}{'largest difference':>20}")

@@ -14,7 +14,7 @@ from absl import flags
 from tqdm import tqdm
 
 from keras_series import cli
-from keras_series.photo_series import find_series
+from keras_series.ranking.folders import find_series
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an exported model, <base>/<version>.")
 _PHOTOS = flags.DEFINE_string("photos", None, "Folder of photos; each folder in it is a series.")
@@ -51,7 +51,7 @@ def _output(flag, *suffixes):
 def _rank_all(series):
     import tensorflow as tf
 
-    from keras_series.ranking import format_series, rank_series
+    from keras_series.ranking.order import format_series, rank_series
 
     model = tf.saved_model.load(_MODEL.value)
     if not {"score_and_embed", "compare"} <= set(model.signatures):
@@ -79,7 +79,7 @@ def main():
             f"Received: {_MODEL.value!r}"
         )
     ranked = _rank_all(series)
-    from keras_series.ranking import printable, write_page, write_table
+    from keras_series.ranking.order import printable, write_page, write_table
 
     if others:
         counts = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common())

@@ -45,7 +45,7 @@ def main():
     overrides = cli.parse_settings(_OVERRIDES.value)
 
     from keras_series.reproduction import Experiment, reproduce
-    from keras_series.training import Recipe
+    from keras_series.training.loop import Recipe
 
     try:
         recipe = Recipe(**settings)

@@ -86,7 +86,7 @@ def format_counts(counts, output):
 def main(beam_options):
     logging.getLogger().addFilter(lambda record: not record.getMessage().startswith(NOISE))
 
-    from keras_series import beam
+    from keras_series.batch_scoring import transforms as beam
 
     photos, model, output = map(absolute, (_PHOTOS.value, _MODEL.value, _OUTPUT.value))
     options = parse_options(beam_options)

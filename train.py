@@ -71,7 +71,7 @@ def main():
         started=(workdir / "metrics.csv").exists(),
     )
 
-    from keras_series.training import Recipe, train
+    from keras_series.training.loop import Recipe, train
 
     recipe = Recipe(
         labels=_LABELS.value,

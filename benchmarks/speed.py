@@ -119,7 +119,7 @@ def photo_calls():
     """Calls that make pixels of a large photo."""
     import tensorflow as tf
 
-    from keras_series.photos import decode_photo, resize_photo
+    from keras_series.photos.decoding import decode_photo, resize_photo
 
     photo_bytes = tf.constant(grainy_jpeg(*LARGE_PHOTO))
 
@@ -144,8 +144,8 @@ def reference_calls(model):
     import tensorflow as tf
     import tf2onnx
 
-    from keras_series.models.folding import fold_encoder
-    from keras_series.serving_module import freeze
+    from keras_series.export.folding import fold_encoder
+    from keras_series.export.serving_module import freeze
 
     matrix = tf.constant(np.random.default_rng(2).random((GEMM_SIDE, GEMM_SIDE), "float32"))
     encode = tf.function(
@@ -253,7 +253,7 @@ def write_page(path, rows, seconds, shares, flops):
     """Writes the Markdown page."""
     import tensorflow as tf
 
-    from keras_series.files import replacing
+    from keras_series.utils.files import replacing
 
     lines = [
         "# Speed",
@@ -303,7 +303,7 @@ def main():
     import keras
     import tensorflow as tf
 
-    from keras_series.export import export
+    from keras_series.export.saved_model import export
     from keras_series.models import from_preset
 
     keras.utils.set_random_seed(0)

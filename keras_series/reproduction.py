@@ -8,13 +8,14 @@ import time
 import keras
 import numpy as np
 
-from keras_series import input_pipeline, metrics
-from keras_series.figures import new_figure, save_figure
-from keras_series.files import replacing
-from keras_series.judges import ModelJudge
+from keras_series.data import batches as input_pipeline
+from keras_series.evaluation import statistics as metrics
+from keras_series.evaluation.predictors import ModelJudge
 from keras_series.models import BACKBONES, PRESETS
-from keras_series.run_folder import MONITOR, read_metrics
-from keras_series.training import Recipe, train
+from keras_series.training.loop import Recipe, train
+from keras_series.training.run_folder import MONITOR, read_metrics
+from keras_series.utils.figures import new_figure, save_figure
+from keras_series.utils.files import replacing
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,7 +21,7 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 from PIL import Image
 
 import score_photos
-from keras_series.beam import (
+from keras_series.batch_scoring.transforms import (
     COUNTS,
     NOT_DECODABLE,
     SavedModelHandler,
@@ -31,8 +31,8 @@ from keras_series.beam import (
     read_counts,
     score_library,
 )
+from keras_series.export.serving_module import ServingModule
 from keras_series.models import from_preset
-from keras_series.serving_module import ServingModule
 
 ROOT = pathlib.Path(__file__).parents[1]
 BROKEN = {"empty.jpg": b"", "page.jpg": b"<html>no photo</html>"}
@@ -329,7 +329,7 @@ def test_script_refuses_what_is_no_flag_of_its_own(library, stub):
 def test_missing_beam_is_named():
     code = (
         "import sys; sys.modules['apache_beam'] = None\n"
-        "try: import keras_series.beam\n"
+        "try: import keras_series.batch_scoring.transforms\n"
         "except ImportError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

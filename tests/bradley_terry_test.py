@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from scipy import optimize, special
 
-from keras_series.bradley_terry import bradley_terry, rank_by
+from keras_series.export.bradley_terry import bradley_terry, rank_by
 
 
 def random_preferences(seed, photos, scale):

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_series import evaluation, evaluation_page, evaluation_report, judges
-from keras_series.export import export
-from keras_series.judges import ExportedJudge, Judgement, ModelJudge
+from keras_series.evaluation import page as evaluation_page
+from keras_series.evaluation import predictors as judges
+from keras_series.evaluation import report as evaluation
+from keras_series.evaluation import text as evaluation_report
+from keras_series.evaluation.predictors import ExportedJudge, Judgement, ModelJudge
+from keras_series.export.saved_model import export
 from keras_series.models import from_preset
 from tests.input_pipeline_test import dataset, encode, example
 

@@ -15,12 +15,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-import keras_series.export
-from keras_series import golden
-from keras_series.export import export
+import keras_series.export.saved_model
+from keras_series.export import golden
+from keras_series.export.saved_model import export
+from keras_series.export.warmup import read_warmup
 from keras_series.models import from_preset
-from keras_series.photos import decode_photos
-from keras_series.warmup import read_warmup
+from keras_series.photos.decoding import decode_photos
 
 ROOT = pathlib.Path(__file__).parents[1]
 REAL_PHOTOS = ROOT.parent / "shared" / "data" / "photos"
@@ -49,7 +49,9 @@ def exported(exported_path):
 @pytest.fixture
 def unchecked(monkeypatch):
     """Saves the time of the clean process, where a test is of something else."""
-    monkeypatch.setattr(keras_series.export, "_check_in_clean_process", lambda folder: None)
+    monkeypatch.setattr(
+        keras_series.export.saved_model, "_check_in_clean_process", lambda folder: None
+    )
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +248,7 @@ def test_weights_are_stored_once(model, exported_path):
 def test_versions_count_up_and_are_not_overwritten(model, tmp_path, unchecked):
     assert export(model, tmp_path).name == "1"
     assert export(model, tmp_path, version=7).name == "7"
-    assert keras_series.export.next_version(tmp_path) == 8
+    assert keras_series.export.saved_model.next_version(tmp_path) == 8
     with pytest.raises(FileExistsError, match="version=7"):
         export(model, tmp_path, version=7)
 
@@ -320,14 +322,14 @@ def test_what_a_dead_export_left_is_removed(model, tmp_path, unchecked):
     dead, alive = tmp_path / ".partial.dead", tmp_path / ".partial.alive"
     dead.mkdir()
     alive.mkdir()
-    with keras_series.export._locked(alive):
+    with keras_series.export.saved_model._locked(alive):
         export(model, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial.alive", "1"]
 
 
 EXPORT = """
 import sys
-from keras_series.export import export
+from keras_series.export.saved_model import export
 from keras_series.models import from_preset
 export(from_preset("tiny", image_size=32, stages=(3,)), sys.argv[1])
 """

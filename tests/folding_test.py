@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_series.export.folding import fold_batch_norms, fold_encoder
 from keras_series.models import PhotoEncoder
-from keras_series.models.folding import fold_batch_norms, fold_encoder
 
 
 def randomize(model):

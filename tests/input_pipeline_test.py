@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_series.input_pipeline import (
+from keras_series.data.batches import (
     BatchOptions,
     SeriesBatches,
     load_series,

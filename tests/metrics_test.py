@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 import sklearn.metrics
 
-from keras_series import metrics
-from keras_series.metrics import Annotations
+from keras_series.evaluation import statistics as metrics
+from keras_series.evaluation.statistics import Annotations
 
 # Two series, of three photos and of two.
 ANNOTATIONS = Annotations(

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from keras_series.objectives import PairAccuracy, PairCrossentropy
+from keras_series.training.losses import PairAccuracy, PairCrossentropy
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, (2, 4, 4)).astype("float32")

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_series.optimizers import MultiRateSGD
+from keras_series.training.optimizers import MultiRateSGD
 
 
 def numpy_steps(weight, gradients, rates, momentum, decay):

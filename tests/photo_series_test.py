@@ -5,7 +5,7 @@ import datetime
 import pytest
 from PIL import ExifTags, Image
 
-from keras_series.photo_series import capture_time, find_series
+from keras_series.ranking.folders import capture_time, find_series
 
 NOON = datetime.datetime(2024, 5, 3, 12)
 

@@ -15,9 +15,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_series import metrics
-from keras_series.input_pipeline import BatchOptions, SeriesBatches
-from keras_series.training import Recipe, train
+from keras_series.data.batches import BatchOptions, SeriesBatches
+from keras_series.evaluation import statistics as metrics
+from keras_series.training.loop import Recipe, train
 from tests import photo_triage_copies as copies
 from tfds_series import preparation
 from tfds_series.photo_triage import Builder, pair_lists, reviews

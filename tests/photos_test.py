@@ -15,8 +15,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from keras_series.photo_headers import read_format, read_orientation
-from keras_series.photos import MEAN_COLOUR, decode_photo, decode_photos, resize_photo
+from keras_series.photos.decoding import MEAN_COLOUR, decode_photo, decode_photos, resize_photo
+from keras_series.photos.headers import read_format, read_orientation
 
 PILLOW_TOLERANCE = 1.01
 TURN_TOLERANCE = 1e-3

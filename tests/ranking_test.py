@@ -9,7 +9,13 @@ import pytest
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_series.ranking import RankedPhoto, format_series, rank_series, write_page, write_table
+from keras_series.ranking.order import (
+    RankedPhoto,
+    format_series,
+    rank_series,
+    write_page,
+    write_table,
+)
 
 # P(row is preferred to column). 0 beats 1, 1 beats 2, and 2 beats 0.
 PREFERENCES = np.array(

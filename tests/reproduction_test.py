@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from keras_series import reproduction
-from keras_series.export import export
+from keras_series.export.saved_model import export
 from keras_series.models import BACKBONES, PRESETS, from_preset
-from keras_series.training import Recipe, compiled_model
+from keras_series.training.loop import Recipe, compiled_model
 from tests.input_pipeline_test import encode
 from tests.training_test import FewSeries
 

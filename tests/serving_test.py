@@ -19,9 +19,9 @@ import requests
 import tensorflow as tf
 from PIL import Image
 
-from keras_series import photo_series
-from keras_series.export import export
+from keras_series.export.saved_model import export
 from keras_series.models import from_preset
+from keras_series.ranking import folders as photo_series
 from serving import client as client_module
 from serving import photo_files, reports, transports
 from serving.client import Client, main

@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.attr_value_pb2 import NameAttrList
 
-from keras_series.bradley_terry import bradley_terry
+from keras_series.export.bradley_terry import bradley_terry
+from keras_series.export.serving_module import ServingModule
 from keras_series.models import from_preset
-from keras_series.photos import decode_photos, resize_photo
-from keras_series.serving_module import ServingModule
+from keras_series.photos.decoding import decode_photos, resize_photo
 from tests.photos_test import BROKEN, draw_photo, encode
 
 IMAGE_SIZE = 48

@@ -12,9 +12,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_series import cli, input_pipeline
-from keras_series.inference import embed_series
-from keras_series.run_folder import read_metrics
+from keras_series import cli
+from keras_series.data import batches as input_pipeline
+from keras_series.data.inference import embed_series
+from keras_series.training.run_folder import read_metrics
 from tests.input_pipeline_test import encode, example
 from tfds_series.features import series_features
 

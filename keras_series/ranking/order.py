@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from keras_series.files import replacing
+from keras_series.utils.files import replacing
 
 _STYLE = """
 body { font-family: sans-serif; margin: 2rem; color: #222; }

@@ -21,7 +21,7 @@ class PairCrossentropy(keras.losses.Loss):
     Example:
 
     >>> import numpy as np
-    >>> from keras_series.objectives import PairCrossentropy
+    >>> from keras_series.training.losses import PairCrossentropy
     >>> labels, logits = np.array([[[0.0, 1.0], [0.0, 0.0]]]), np.zeros((1, 2, 2))
     >>> loss = PairCrossentropy()(labels, logits, sample_weight=labels)
     >>> round(float(loss), 4)
@@ -45,7 +45,7 @@ class PairAccuracy(keras.metrics.Mean):
     Example:
 
     >>> import numpy as np
-    >>> from keras_series.objectives import PairAccuracy
+    >>> from keras_series.training.losses import PairAccuracy
     >>> accuracy = PairAccuracy()
     >>> accuracy.update_state(np.array([0.9, 0.2]), np.array([3.0, 1.0]), np.array([1.0, 1.0]))
     >>> float(accuracy.result())

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from absl import logging
 
-from keras_series import input_pipeline
-from keras_series.inference import compare_in_batches, embed_series
-from keras_series.metrics import Annotations, fit_temperature
+from keras_series.data import batches as input_pipeline
+from keras_series.data.inference import compare_in_batches, embed_series
+from keras_series.evaluation.statistics import Annotations, fit_temperature
 from keras_series.models import from_preset
-from keras_series.objectives import PairAccuracy, PairCrossentropy
-from keras_series.optimizers import MultiRateSGD
-from keras_series.run_folder import RunFolder, save_model, write_training
+from keras_series.training.losses import PairAccuracy, PairCrossentropy
+from keras_series.training.optimizers import MultiRateSGD
+from keras_series.training.run_folder import RunFolder, save_model, write_training
 
 
 @dataclasses.dataclass(frozen=True)

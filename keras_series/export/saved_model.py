@@ -18,10 +18,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_series import __version__, golden
-from keras_series.photos import MAX_PIXELS
-from keras_series.serving_module import ServingModule
-from keras_series.warmup import write_warmup
+from keras_series import __version__
+from keras_series.export import golden
+from keras_series.export.serving_module import ServingModule
+from keras_series.export.warmup import write_warmup
+from keras_series.photos.decoding import MAX_PIXELS
 
 _LIBRARIES = ("keras", "tensorflow", "numpy")
 
@@ -162,7 +163,7 @@ def _specs(tensors):
 
 
 def _check_in_clean_process(folder):
-    root = str(pathlib.Path(__file__).parents[1])
+    root = str(pathlib.Path(__file__).parents[2])
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     result = subprocess.run(
         [sys.executable, "-m", golden.__name__, folder],

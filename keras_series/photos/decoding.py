@@ -9,7 +9,7 @@ import functools
 
 import tensorflow as tf
 
-from keras_series.photo_headers import (
+from keras_series.photos.headers import (
     PhotoFormat,
     bmp_palette,
     first_gif_frame,

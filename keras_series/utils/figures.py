@@ -1,6 +1,6 @@
 """Figures as PNG files, without touching anybody's matplotlib settings."""
 
-from keras_series.files import replacing
+from keras_series.utils.files import replacing
 
 
 def new_figure(**settings):

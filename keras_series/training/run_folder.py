@@ -7,8 +7,8 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from keras_series.figures import new_figure, save_figure
-from keras_series.files import replacing
+from keras_series.utils.figures import new_figure, save_figure
+from keras_series.utils.files import replacing
 
 MONITOR = "val_pair_accuracy"
 

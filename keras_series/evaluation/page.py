@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from keras_series.evaluation_report import format_report
-from keras_series.files import replacing
-from keras_series.photos import decode_photos
+from keras_series.evaluation.text import format_report
+from keras_series.photos.decoding import decode_photos
+from keras_series.utils.files import replacing
 
 _SIDE = 224
 _STYLE = """

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from keras_series.evaluation import METRICS, PROBABILITY_METRICS
-from keras_series.figures import new_figure, save_figure
-from keras_series.files import replacing
+from keras_series.evaluation.report import METRICS, PROBABILITY_METRICS
+from keras_series.utils.figures import new_figure, save_figure
+from keras_series.utils.files import replacing
 
 
 def format_report(report):

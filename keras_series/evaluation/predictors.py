@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_series.inference import compare_in_batches, embed_series, map_photos
+from keras_series.data.inference import compare_in_batches, embed_series, map_photos
 
 # The trivial judge of sharpness sees photos like this, whatever the model beside it sees.
 _SHARPNESS_SIZE = 224

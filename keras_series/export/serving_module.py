@@ -4,9 +4,9 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from keras_series.bradley_terry import bradley_terry, rank_by
-from keras_series.models.folding import fold_encoder
-from keras_series.photos import MAX_PIXELS, decode_photos, resize_photo
+from keras_series.export.bradley_terry import bradley_terry, rank_by
+from keras_series.export.folding import fold_encoder
+from keras_series.photos.decoding import MAX_PIXELS, decode_photos, resize_photo
 
 NEUTRAL = 0.5
 # Photos that are encoded side by side, each with the memory of its feature maps.

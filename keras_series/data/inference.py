@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_series.input_pipeline import photo_batches
+from keras_series.data.batches import photo_batches
 
 
 def map_photos(function, series, image_size, resize="crop", batch_size=32):

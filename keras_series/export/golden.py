@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from keras_series.bradley_terry import bradley_terry, rank_by
-from keras_series.photos import decode_photos, resize_photo
-from keras_series.serving_module import NEUTRAL
-from keras_series.warmup import read_warmup, replay_warmup
+from keras_series.export.bradley_terry import bradley_terry, rank_by
+from keras_series.export.serving_module import NEUTRAL
+from keras_series.export.warmup import read_warmup, replay_warmup
+from keras_series.photos.decoding import decode_photos, resize_photo
 
 PHOTOS = pathlib.Path("assets.extra", "golden")
 CARD = "model.json"

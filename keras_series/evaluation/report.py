@@ -5,9 +5,9 @@ import itertools
 
 import numpy as np
 
-from keras_series import metrics
-from keras_series.judges import trivial_predictions
-from keras_series.metrics import Annotations
+from keras_series.evaluation import statistics as metrics
+from keras_series.evaluation.predictors import trivial_predictions
+from keras_series.evaluation.statistics import Annotations
 
 AGREEMENT = 0.7
 # Name in the report and title on the screen, of the metrics that every judge has.

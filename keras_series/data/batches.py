@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from keras_series.photos import decode_photos
+from keras_series.photos.decoding import decode_photos
 from tfds_series.preparation import check_split, labelled_split, prepare
 
 # Packs that are filled side by side, and series that are shuffled among each other: enough to leave
@@ -24,7 +24,7 @@ class BatchOptions:
 
     Attributes:
         image_size: Height and width that photos are brought to.
-        resize: `"crop"` or `"pad"`, see `keras_series.photos.resize_photo`.
+        resize: `"crop"` or `"pad"`, see `keras_series.photos.decoding.resize_photo`.
         pack_size: N, photos packed side by side, whole series only.
         batch_size: B, packs in a batch.
         labels: `"hard"` (1 where most people prefer the first photo) or `"soft"` (their share).

@@ -10,7 +10,7 @@ import zlib
 try:
     import apache_beam as beam
 
-    from keras_series.parquet_rows import (
+    from keras_series.batch_scoring.rows import (
         WriteRows,
         check_model_of_rows,
         new_run,

@@ -28,7 +28,7 @@ class MultiRateSGD(keras.optimizers.SGD):
     Example:
 
     >>> import keras
-    >>> from keras_series.optimizers import MultiRateSGD
+    >>> from keras_series.training.optimizers import MultiRateSGD
     >>> kernel, bias = keras.Variable([[1.0]]), keras.Variable([1.0])
     >>> optimizer = MultiRateSGD(learning_rate=0.01, gradient_decay=0.0)
     >>> optimizer.apply([keras.ops.ones((1, 1)), keras.ops.ones(1)], [kernel, bias])

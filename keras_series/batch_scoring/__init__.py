@@ -1,0 +1,1 @@
+"""Libraries of photos, scored by Apache Beam."""

@@ -1,0 +1,1 @@
+"""TFDS examples to batches, annotations and embeddings."""

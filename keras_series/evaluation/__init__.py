@@ -1,0 +1,1 @@
+"""Evaluation: how often a model prefers what people prefer."""

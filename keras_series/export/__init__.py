@@ -1,0 +1,1 @@
+"""Exported models: written, checked and loaded."""

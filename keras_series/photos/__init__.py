@@ -1,0 +1,1 @@
+"""Encoded photo bytes to model pixels, in TensorFlow core operations."""

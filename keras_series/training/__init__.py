@@ -1,0 +1,1 @@
+"""Training: a dataset in, a run's folder out."""

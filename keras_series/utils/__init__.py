@@ -1,0 +1,1 @@
+"""What every package may use: argument checks, whole files, figures."""
