@@ -1,1 +1,1 @@
-"""TensorFlow Serving: its configuration, and a client."""
+"""Configuration and a client for TensorFlow Serving."""

@@ -1,13 +1,17 @@
-"""Asks a TensorFlow Serving server which photos people prefer.
+"""Scores, compares and ranks photos with a model on TensorFlow Serving.
 
-Photos are sent as they are: the server decodes them, whatever their format and orientation. A
-folder stands for the photos in it. What cannot be judged is named, and never stops the others.
+Photos are sent unchanged: the server decodes them, whatever their format and orientation. A folder
+means all photos in it. Photos that cannot be read or decoded are reported and do not affect the
+others.
 """
+
+from __future__ import annotations
 
 import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from serving import reports
 from serving.photo_files import PhotoFiles, find_photos
@@ -24,32 +28,41 @@ _EXAMPLES = """examples:
 
 @dataclasses.dataclass(frozen=True)
 class Ranking:
-    """The order of a series: for each photo as it was given, or `None` where it is no photo.
+    """Ranks and strengths of the photos of a series, in the order in which they were given.
+
+    Both are `None` for a photo that could not be read or decoded.
 
     Args:
-        ranks: 1 is the best.
-        strengths: Log-odds (Bradley and Terry); the difference of two is how sure their order is.
+        ranks: List of integers. 1 is the best.
+        strengths: List of floats, Bradley-Terry log-odds. The difference of two strengths says how
+            certain the order of their photos is.
     """
 
-    ranks: list
-    strengths: list
+    ranks: list[int | None]
+    strengths: list[float | None]
 
 
 class Client:
-    """Scores, compares and ranks photos on a server.
+    """Scores, compares and ranks photos with a model on TensorFlow Serving.
 
-    Photos are encoded bytes. Empty bytes stand for a photo that could not be read: they are not
-    sent, and answered with `None`, like a photo that the model cannot decode.
+    A photo is the content of an image file. Empty bytes represent a photo that could not be read:
+    they are not sent, and the answer is `None`, as for a photo that the model cannot decode.
 
     Args:
-        server: A `Server`: where, which model, how long to wait.
-        retries: Attempts after the first, where the server is away or has too much to do.
-        batch_size: Photos in a request. Should not exceed the server's `max_batch_size`.
-        request_bytes: Bytes of photos in a request, at most. One photo or series that has more
-            is refused with a `ValueError`.
+        server: A `Server`: address, model, version and timeout. Defaults to `Server()`, gRPC on
+            this machine.
+        retries: Non-negative integer, maximum number of attempts after the first, made while the
+            server is unavailable, overloaded or too slow. Defaults to 3.
+        batch_size: Integer, at least 1. Number of photos in a `score` request. Should not exceed
+            the server's `max_batch_size`. Defaults to 32.
+        request_bytes: Integer, maximum size of the photos in a request in bytes. Defaults to
+            256,000,000.
 
     Raises:
-        PredictionError: From all methods, if the server gives no answer.
+        PredictionError: From `score`, `iterate_scores`, `preference` and `rank`, if the server
+            gives no answer.
+        ValueError: From the same methods, if one photo, or the pair or series of one request, is
+            larger than `request_bytes`.
 
     Example:
 
@@ -57,29 +70,46 @@ class Client:
             scores = client.score([path.read_bytes() for path in paths])
     """
 
-    def __init__(self, server=None, retries=3, batch_size=32, request_bytes=256 * MEGABYTE):
+    def __init__(
+        self,
+        server: Server | None = None,
+        retries: int = 3,
+        batch_size: int = 32,
+        request_bytes: int = 256 * MEGABYTE,
+    ):
         self.server = server if server is not None else Server()
         self._transport = connect(self.server)
         self._retries = retries
         self._batch_size = batch_size
         self._request_bytes = request_bytes
 
-    def __enter__(self):
+    def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connection."""
         self._transport.close()
 
-    def score(self, photos):
-        """P(the photo is preferred to the model's reference) of each photo, or `None`, a list."""
+    def score(self, photos: Iterable[bytes]) -> list[float | None]:
+        """Returns P(the photo is preferred to the model's reference) of each photo.
+
+        Args:
+            photos: Encoded photos.
+
+        Returns:
+            List of floats in (0, 1), with `None` for photos that could not be read or decoded.
+        """
         return list(self.iterate_scores(photos))
 
-    def iterate_scores(self, photos):
-        """Yields what `score` returns, and takes the photos of one request at a time."""
+    def iterate_scores(self, photos: Iterable[bytes]) -> Iterator[float | None]:
+        """Yields what `score` returns, taking photos only as requests need them.
+
+        Args:
+            photos: Encoded photos.
+        """
         for batch in self._batches(photos):
             present = [photo for photo in batch if photo]
             outputs = self._predict("score", photo_bytes=present) if present else {}
@@ -87,16 +117,33 @@ class Client:
             for photo in batch:
                 yield next(scores) if photo else None
 
-    def preference(self, photo_a, photo_b):
-        """P(photo a is preferred to photo b), or `None` if one of them is no photo."""
+    def preference(self, photo_a: bytes, photo_b: bytes) -> float | None:
+        """Returns P(photo a is preferred to photo b).
+
+        Args:
+            photo_a: Encoded photo.
+            photo_b: Encoded photo.
+
+        Returns:
+            Float in (0, 1), or `None` if either photo could not be read or decoded.
+        """
         if not photo_a or not photo_b:
             return None
         self._check_size([photo_a, photo_b])
         outputs = self._predict("preference", photo_a_bytes=[photo_a], photo_b_bytes=[photo_b])
         return _valid(outputs, "preference", 1)[0]
 
-    def rank(self, series):
-        """The `Ranking` of the photos of one series. They are one request: all are compared."""
+    def rank(self, series: Iterable[bytes]) -> Ranking:
+        """Ranks the photos of one series by comparing each with every other.
+
+        The series is sent as a single request, whatever `batch_size` is.
+
+        Args:
+            series: Encoded photos.
+
+        Returns:
+            A `Ranking`.
+        """
         series = list(series)
         places = [place for place, photo in enumerate(series) if photo]
         present = [series[place] for place in places]
@@ -107,15 +154,15 @@ class Client:
                 column[place] = value
         return Ranking(*columns)
 
-    def _rank(self, photos):
+    def _rank(self, photos: list[bytes]) -> dict[str, list]:
         self._check_size(photos)
         outputs = self._predict("rank", photo_bytes=[photos], photo_count=[len(photos)])
         return {name: value[0] for name, value in outputs.items()}
 
-    def _predict(self, signature, **inputs):
+    def _predict(self, signature: str, **inputs: list) -> dict[str, list]:
         return with_retries(lambda: self._transport.predict(signature, inputs), self._retries)
 
-    def _batches(self, photos):
+    def _batches(self, photos: Iterable[bytes]) -> Iterator[list[bytes]]:
         batch, size = [], 0
         for photo in photos:
             self._check_size([photo])
@@ -128,32 +175,38 @@ class Client:
         if batch:
             yield batch
 
-    def _check_size(self, photos):
+    def _check_size(self, photos: Sequence[bytes]) -> None:
         size = sum(map(len, photos))
         if size > self._request_bytes:
             raise ValueError(
-                f"Expected at most {self._request_bytes / MEGABYTE:g} MB in a request "
+                f"Expected at most {self._request_bytes / MEGABYTE:g} MB of photos in a request "
                 f"(request_megabytes). Received: {len(photos)} photos, {size / MEGABYTE:.1f} MB"
             )
 
 
-def _valid(outputs, name, count):
-    # A server that batches pads a series to the longest beside it: what is past ours is cut.
+def _valid(outputs: Mapping[str, list], name: str, count: int) -> list:
+    # A server that batches pads a series to the longest in its batch; the padding is cut off.
     values, valid = (outputs.get(key, [])[:count] for key in (name, "valid"))
     return [value if is_valid else None for value, is_valid in zip(values, valid, strict=True)]
 
 
-# The commands: each yields a row for each photo, in the order given.
+# The commands. Each yields one row per photo, in the order given.
 
 
-def score(client, files):
-    """Rows with `score`."""
+def score(client: Client, files: PhotoFiles) -> Iterator[dict]:
+    """Yields rows with `photo` and `score`, or `photo` and `error`."""
     for path, value in zip(files.paths, client.iterate_scores(files), strict=True):
         yield _row(path, files.problem(path), score=value)
 
 
-def preference(client, files):
-    """Two rows with `preference`: the probability that this one is preferred to the other."""
+def preference(client: Client, files: PhotoFiles) -> Iterator[dict]:
+    """Yields two rows with `photo` and `preference`, or `photo` and `error`.
+
+    `preference` is the probability that the row's photo is preferred to the other.
+
+    Raises:
+        ValueError: If there are not exactly two files.
+    """
     if len(files.paths) != 2:
         raise ValueError(f"Expected two photos. Received: {len(files.paths)}")
     value = client.preference(*files)
@@ -161,18 +214,18 @@ def preference(client, files):
     for path, of_path in zip(files.paths, values, strict=True):
         problem = files.problem(path)
         if any(map(files.problem, files.paths)):
-            problem = problem or "not compared: the other could not be read"
+            problem = problem or "not compared: the other photo could not be read"
         yield _row(path, problem or f"one of the two is {NO_PHOTO}", preference=of_path)
 
 
-def rank(client, files):
-    """Rows with `rank` and `strength`."""
+def rank(client: Client, files: PhotoFiles) -> Iterator[dict]:
+    """Yields rows with `photo`, `rank` and `strength`, or `photo` and `error`."""
     ranking = client.rank(files)
     for path, *values in zip(files.paths, ranking.ranks, ranking.strengths, strict=True):
         yield _row(path, files.problem(path), rank=values[0], strength=values[1])
 
 
-def _row(path, problem, **values):
+def _row(path: os.PathLike, problem: str | None, **values: float | None) -> dict:
     if None in values.values():
         return {"photo": str(path), "error": problem or NO_PHOTO}
     return {"photo": str(path), **values}
@@ -181,10 +234,22 @@ def _row(path, problem, **values):
 _COMMANDS = {"score": score, "preference": preference, "rank": rank}
 
 
-def main(arguments=None):
-    """Runs the command line; returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: Command-line arguments without the program name. Defaults to those of this
+            process.
+
+    Returns:
+        Exit code: 0 if the server answered, 1 after an error, such as no answer or no readable
+        file.
+
+    Raises:
+        SystemExit: With code 2 if the command is invalid.
+    """
     options = parse(arguments)
-    # Read by TensorFlow when it is imported; its remarks on the processor help nobody here.
+    # TensorFlow reads this when it is imported; its messages about the CPU are of no use here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         server = _server(options)
@@ -201,13 +266,15 @@ def main(arguments=None):
     return 1 if failure else 0
 
 
-def _server(options):
+def _server(options: argparse.Namespace) -> Server:
     fields = [field.name for field in dataclasses.fields(Server)]
     return Server(**{name: getattr(options, name) for name in fields})
 
 
-def _ask(server, options):
-    """Rows for all photos, and the failure that left some or all without an answer, if any."""
+def _ask(
+    server: Server, options: argparse.Namespace
+) -> tuple[list[dict], PredictionError | str | None]:
+    """Returns a row for each photo, and what left some or all without an answer, if anything."""
     request_bytes = int(options.request_megabytes * MEGABYTE)
     files = PhotoFiles(find_photos(options.photos), request_bytes)
     rows, failure = [], None
@@ -217,14 +284,24 @@ def _ask(server, options):
         except PredictionError as error:
             failure = error
     if all(map(files.problem, files.paths)):
-        failure = "Expected a photo that can be read. Received: none"
+        failure = "Expected at least one readable photo. Received: none"
     unanswered = files.paths[len(rows) :]
     rows += [{"photo": str(path), "error": reports.NOT_ANSWERED} for path in unanswered]
     return rows, failure
 
 
-def parse(arguments=None):
-    """The options of a command line."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parses a command line.
+
+    Args:
+        arguments: As for `main`.
+
+    Returns:
+        The options, as attributes: `command`, `photos`, and one for each flag.
+
+    Raises:
+        SystemExit: With code 2 if the command is invalid.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m serving.client",
         description=__doc__,
@@ -233,35 +310,40 @@ def parse(arguments=None):
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (
-        ("score", "each photo by itself: P(it is preferred to the model's reference)"),
-        ("preference", "two photos: P(the one is preferred to the other)"),
-        ("rank", "the photos of one series, compared with one another"),
+        ("score", "score each photo on its own: P(it is preferred to the model's reference)"),
+        ("preference", "compare two photos: P(each is preferred to the other)"),
+        ("rank", "rank the photos of one series by comparing each with every other"),
     ):
         command = commands.add_parser(name, help=text, description=text, parents=[_common()])
         command.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo or a folder")
     return parser.parse_args(arguments)
 
 
-def _common():
+def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     add = common.add_argument
-    standard = f"localhost:{PORTS['grpc']}, with --protocol=rest localhost:{PORTS['rest']}"
-    add("--address", metavar="HOST:PORT", help=f"default: {standard}")
+    standard = f"localhost:{PORTS['grpc']}, or localhost:{PORTS['rest']} with --protocol=rest"
+    add("--address", metavar="HOST:PORT", help=f"server address; default: {standard}")
     add("--protocol", choices=sorted(PORTS), default="grpc", help="default: grpc")
     add("--model", default=Server.model, help=f"name of the model; default: {Server.model}")
     which = common.add_mutually_exclusive_group()
-    which.add_argument("--version", type=_whole(1), help="default: the greatest that is served")
-    which.add_argument("--label", help="label of the version, as stable")
-    add("--timeout", type=_positive, default=60.0, help="seconds for each attempt; default: 60")
-    add("--retries", type=_whole(0), default=3, help="attempts after the first; default: 3")
-    add("--batch_size", type=_whole(1), default=32, help="photos in a request; default: 32")
-    add("--request_megabytes", type=_positive, default=256.0, help="of photos; default: 256")
-    add("--json", action="store_true", help="JSON, in the order given, instead of a table")
+    which.add_argument("--version", type=_whole(1), help="default: the greatest that is loaded")
+    which.add_argument("--label", help="version label, such as stable")
+    add("--timeout", type=_positive, default=60.0, help="seconds per attempt; default: 60")
+    add("--retries", type=_whole(0), default=3, help="maximum attempts after the first; default: 3")
+    add("--batch_size", type=_whole(1), default=32, help="photos per score request; default: 32")
+    add(
+        "--request_megabytes",
+        type=_positive,
+        default=256.0,
+        help="maximum megabytes of photos per request; default: 256",
+    )
+    add("--json", action="store_true", help="print JSON, in the order given, instead of a table")
     return common
 
 
-def _whole(least):
-    def whole_number(text):
+def _whole(least: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
             raise argparse.ArgumentTypeError(
                 f"Expected a whole number of at least {least}. Received: {text!r}"
@@ -271,7 +353,7 @@ def _whole(least):
     return whole_number
 
 
-def _positive(text):
+def _positive(text: str) -> float:
     try:
         if float(text) > 0:
             return float(text)

@@ -1,15 +1,24 @@
-"""The photos that a command line names."""
+"""Finds and reads the photos that are named on a command line."""
 
+import os
 import pathlib
+from collections.abc import Iterable, Iterator
 
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"}
 
 
-def find_photos(arguments):
-    """The paths of photos that are meant: a folder stands for the photos in it, by name.
+def find_photos(arguments: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
+    """Returns the paths of the photos that files and folders refer to.
+
+    Args:
+        arguments: Paths of files and folders. A folder means the photos directly in it, sorted by
+            name and recognised by their suffix (`SUFFIXES`). Files are returned unchecked.
+
+    Returns:
+        List of paths, in the order of `arguments`.
 
     Raises:
-        ValueError: If a folder has none.
+        ValueError: If a folder contains no photos.
     """
     paths = []
     for argument in map(pathlib.Path, arguments):
@@ -17,7 +26,7 @@ def find_photos(arguments):
     return paths
 
 
-def _photos_in(folder):
+def _photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         expected = ", ".join(sorted(SUFFIXES))
@@ -26,28 +35,31 @@ def _photos_in(folder):
 
 
 class PhotoFiles:
-    """Photos that are read when they are asked for, and what is wrong with them.
+    """Photo files that are read one at a time, and the problems met on the way.
 
-    Iterating gives the bytes of each, empty where there are none to be had.
+    Iterating yields the content of each file, or empty bytes if it cannot be read.
 
     Args:
-        paths: Files.
-        most_bytes: Greater files are not read.
+        paths: Paths of the files.
+        most_bytes: Integer, maximum size in bytes. Larger files are not read.
+
+    Attributes:
+        paths: List of the paths, in the order given.
     """
 
-    def __init__(self, paths, most_bytes):
+    def __init__(self, paths: Iterable[pathlib.Path], most_bytes: int):
         self.paths = list(paths)
         self._most_bytes = most_bytes
-        self._problems = {}
+        self._problems: dict[pathlib.Path, str] = {}
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[bytes]:
         return map(self._read, self.paths)
 
-    def problem(self, path):
-        """Why a file could not be read, or `None`."""
+    def problem(self, path: pathlib.Path) -> str | None:
+        """Returns why a file could not be read, or `None` if there was no problem so far."""
         return self._problems.get(path)
 
-    def _read(self, path):
+    def _read(self, path: pathlib.Path) -> bytes:
         try:
             if path.stat().st_size > self._most_bytes:
                 raise OSError(0, f"larger than {self._most_bytes / 1e6:g} MB")

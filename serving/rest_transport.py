@@ -1,12 +1,13 @@
-"""TensorFlow Serving by REST: JSON over HTTP, without TensorFlow."""
+"""Calls TensorFlow Serving over REST: JSON over HTTP, without TensorFlow."""
 
 import base64
+from collections.abc import Mapping
 
 import requests
 
-from serving.transports import prediction_error
+from serving.transports import PredictionError, Server, prediction_error
 
-# The statuses that the server makes of gRPC's, back again.
+# Reverses the server's mapping of gRPC statuses to HTTP statuses.
 _CODES = {
     400: "INVALID_ARGUMENT",
     404: "NOT_FOUND",
@@ -17,17 +18,24 @@ _CODES = {
 
 
 class RestTransport:
-    """Asks a `Server` by REST."""
+    """Calls a `Server` over REST.
 
-    def __init__(self, server):
+    Args:
+        server: The `Server` to call.
+    """
+
+    def __init__(self, server: Server):
         self._server = server
         self._url = _predict_url(server)
         self._session = requests.Session()
 
-    def predict(self, signature, inputs):
-        """Calls a signature; see `GrpcTransport.predict`."""
-        # By column (`inputs`, not `instances`): the one form in which names and shapes are those
-        # of the signature, whatever the inputs are.
+    def predict(self, signature: str, inputs: Mapping[str, list]) -> dict[str, list]:
+        """Calls a signature; see `Transport.predict`.
+
+        The server omits the name of a single output, so a signature with one returns it unnamed.
+        """
+        # Columnar format (`inputs`, not `instances`): the only one that keeps the names and shapes
+        # of every signature.
         inputs = {name: encode(value) for name, value in inputs.items()}
         body = {"signature_name": signature, "inputs": inputs}
         try:
@@ -38,26 +46,31 @@ class RestTransport:
             raise self._error(signature, "UNAVAILABLE", str(error)) from error
         return self._outputs(signature, response)
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connection."""
         self._session.close()
 
-    def _outputs(self, signature, response):
+    def _outputs(self, signature: str, response: requests.Response) -> dict[str, list]:
         try:
             answer = response.json()
         except requests.JSONDecodeError:
-            answer = {"error": f"no JSON: {response.text[:200]!r}"}
+            answer = {"error": f"not JSON: {response.text[:200]!r}"}
         if response.ok and "outputs" in answer:
             return answer["outputs"]
         code = _CODES.get(response.status_code, f"HTTP {response.status_code}")
         raise self._error(signature, code, str(answer.get("error", answer)))
 
-    def _error(self, signature, code, details):
+    def _error(self, signature: str, code: str, details: str) -> PredictionError:
         return prediction_error(self._server, signature, code, details)
 
 
-def encode(value):
-    """Nested lists for JSON: bytes become `{"b64": ...}`, which the server takes for any text."""
+def encode(value: object) -> object:
+    """Returns a value that can be written as JSON.
+
+    Args:
+        value: Bytes, number, text, or nested lists of these. Bytes become `{"b64": ...}`, which the
+            server accepts for any string input; all else stays as it is.
+    """
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode("ascii")}
     if isinstance(value, list):
@@ -65,7 +78,7 @@ def encode(value):
     return value
 
 
-def _predict_url(server):
+def _predict_url(server: Server) -> str:
     base = server.address if "://" in server.address else f"http://{server.address}"
     which = ""
     if server.version is not None:

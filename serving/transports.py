@@ -1,8 +1,12 @@
-"""What the two protocols of TensorFlow Serving share."""
+"""The parts of the client that do not depend on the protocol: address, errors and retries."""
 
 import dataclasses
 import random
+from collections.abc import Callable, Mapping
 from time import sleep
+from typing import Protocol, TypeVar
+
+_Answer = TypeVar("_Answer")
 
 PORTS = {"grpc": 8500, "rest": 8501}
 RETRIED = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
@@ -12,15 +16,21 @@ _LONGEST_WAIT = 10.0
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """Where a model is served, and how to ask for it.
+    """Where a model is served, and which version of it to call.
+
+    Without `version` and `label`, the server answers with the greatest version that is loaded.
 
     Args:
-        address: `host:port`, for REST also a URL. Defaults to this machine's standard port.
-        protocol: `"grpc"` or `"rest"`.
-        model: Name of the model.
-        version: Number of the version, or
-        label: its label, as `"stable"`. Without both, the server answers with the greatest version.
-        timeout: Seconds to wait for an answer, at each attempt.
+        address: String, `host:port`; for REST also a URL. Defaults to `localhost` with the
+            protocol's standard port, see `PORTS`.
+        protocol: `"grpc"` or `"rest"`. Defaults to `"grpc"`.
+        model: String, name of the model. Defaults to `"keras_series"`.
+        version: Integer, number of the version. Defaults to `None`.
+        label: String, label of the version, such as `"stable"`. Defaults to `None`.
+        timeout: Float, seconds to wait for the answer to each attempt. Defaults to 60.
+
+    Raises:
+        ValueError: If the protocol is unknown, or both a version and a label are given.
     """
 
     address: str | None = None
@@ -30,7 +40,7 @@ class Server:
     label: str | None = None
     timeout: float = 60.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.protocol not in PORTS:
             raise ValueError(
                 f'Expected protocol to be "grpc" or "rest". Received: {self.protocol!r}'
@@ -43,32 +53,64 @@ class Server:
         if self.address is None:
             object.__setattr__(self, "address", f"localhost:{PORTS[self.protocol]}")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.address} ({self.protocol})"
 
     @property
-    def servable(self):
-        """The model and version that is asked for, in words."""
+    def servable(self) -> str:
+        """Name of the model, with the version or label if there is one, for messages."""
         if self.version is not None:
             return f"{self.model!r}, version {self.version}"
         return f"{self.model!r}" + (f", label {self.label!r}" if self.label is not None else "")
 
 
 class PredictionError(Exception):
-    """The server gave no answer.
+    """Raised when the server gives no answer.
 
     Args:
-        code: Name of the gRPC status, as `"UNAVAILABLE"`; REST's are translated.
-        message: What was expected and what came.
+        code: String, name of the gRPC status, such as `"UNAVAILABLE"`. HTTP statuses are
+            translated where they have a counterpart, else `"HTTP <status>"`.
+        message: String, what was expected and what was received.
+
+    Attributes:
+        code: As given.
     """
 
-    def __init__(self, code, message):
+    def __init__(self, code: str, message: str):
         super().__init__(message)
         self.code = code
 
 
-def prediction_error(server, signature, code, details):
-    """The error for a status of the server, in terms of what the user can mend."""
+class Transport(Protocol):
+    """What `connect` returns: a connection to a `Server`."""
+
+    def predict(self, signature: str, inputs: Mapping[str, list]) -> dict[str, list]:
+        """Calls a signature.
+
+        Args:
+            signature: String, name of the signature.
+            inputs: Nested lists of bytes or integers, keyed by input name.
+
+        Returns:
+            Nested lists of numbers or booleans, keyed by output name.
+
+        Raises:
+            PredictionError: If the server gives no answer.
+        """
+
+    def close(self) -> None:
+        """Closes the connection."""
+
+
+def prediction_error(server: Server, signature: str, code: str, details: str) -> PredictionError:
+    """Returns the error for a status of the server, worded by what the user can fix.
+
+    Args:
+        server: The `Server` that was called.
+        signature: String, name of the signature that was called.
+        code: String, see `PredictionError`.
+        details: String, the server's message.
+    """
     expected = f"an answer to {signature!r} from {server}"
     if code == "UNAVAILABLE":
         expected = f"a server at {server}"
@@ -81,15 +123,22 @@ def prediction_error(server, signature, code, details):
     return PredictionError(code, f"Expected {expected}. Received: {code}: {details.strip()}")
 
 
-def with_retries(call, retries):
-    """Calls until it answers, waiting exponentially longer where another attempt may help.
+def with_retries(call: Callable[[], _Answer], retries: int) -> _Answer:
+    """Calls a function, and again with exponential backoff after errors that may be temporary.
 
-    Half of each wait is chance, so that the clients of a server that was away do not all come
-    back at once.
+    These are the errors with a code in `RETRIED`. The longest wait after attempt n is
+    0.2 s * 2^(n - 1), but not more than 10 s. The actual wait is random, between half of that and
+    all of it, so that the clients of a server that was down do not all return at once.
 
     Args:
         call: Function without arguments that may raise `PredictionError`.
-        retries: How many attempts may follow the first.
+        retries: Non-negative integer, maximum number of attempts after the first.
+
+    Returns:
+        What `call` returns.
+
+    Raises:
+        PredictionError: If the last attempt fails, or an attempt fails with any other code.
     """
     for attempt in range(retries):
         try:
@@ -101,10 +150,11 @@ def with_retries(call, retries):
     return call()
 
 
-def connect(server):
-    """The transport of a `Server`: it has `predict(signature, inputs)` and `close()`.
+def connect(server: Server) -> Transport:
+    """Returns a connection to a `Server` by its protocol.
 
-    Imports what its protocol needs: gRPC's messages need TensorFlow, REST does not.
+    The protocol's packages are imported here, since gRPC's messages need TensorFlow and REST does
+    not.
     """
     if server.protocol == "grpc":
         from serving.grpc_transport import GrpcTransport

@@ -1,8 +1,9 @@
-"""A stand-in for TensorFlow Serving: the same contract by gRPC and REST, in this process.
+"""In-process stand-in for TensorFlow Serving, with the same contract over gRPC and REST.
 
-Names, statuses and messages are those of the server's source (`predict_util.cc`, `server_core.cc`,
-`http_rest_api_handler.cc`, `json_tensor.cc`). It shows what a client may rely on, not how fast a
-server is.
+It covers `Predict` with versions and labels, and the model status over REST. Names, statuses and
+messages are those of the server's source (`predict_util.cc`, `server_core.cc`,
+`http_rest_api_handler.cc`, `json_tensor.cc`). Tests can make it refuse or delay requests. It shows
+what a client may rely on, not how fast a server is.
 """
 
 import base64

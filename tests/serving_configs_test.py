@@ -1,4 +1,9 @@
-"""The files that TensorFlow Serving and Docker read."""
+"""Tests of the files in `serving/` that TensorFlow Serving and Docker read.
+
+They parse `models.config`, `batching.config` and `monitoring.config` as the server's messages,
+compare the values with the client's defaults, check that the flags and mounts of
+`compose.yaml` match these files, and run its health check.
+"""
 
 import pathlib
 import subprocess

@@ -1,6 +1,9 @@
-"""The client of TensorFlow Serving, against a stand-in that serves a real export.
+"""Tests of the TensorFlow Serving client against a stand-in server with a real export.
 
-With TF_MODEL_SERVER=/path/to/tensorflow_model_server the tests of answers run against that too.
+Over gRPC and REST they cover answers and broken photos, batching, retries and timeouts, errors,
+versions and labels, and the command line with its tables, JSON and exit codes. With
+TF_MODEL_SERVER=/path/to/tensorflow_model_server, the tests of answers and of unknown models,
+versions and labels run against that server as well.
 """
 
 import io
@@ -19,9 +22,9 @@ import requests
 import tensorflow as tf
 from PIL import Image
 
-from keras_series.export.saved_model import export
+from keras_series.export import export
 from keras_series.models import from_preset
-from keras_series.ranking import folders as photo_series
+from keras_series.ranking import folders
 from serving import client as client_module
 from serving import photo_files, reports, transports
 from serving.client import Client, main
@@ -364,7 +367,7 @@ def test_timeout(server, protocol):
 
 def test_another_kind_of_server(server):
     somewhere = Server(server.addresses["rest"] + "/somewhere", "rest")
-    with Client(somewhere) as client, pytest.raises(PredictionError, match="no JSON: '<!DOCTYPE"):
+    with Client(somewhere) as client, pytest.raises(PredictionError, match="not JSON: '<!DOCTYPE"):
         client.score([BROKEN])
 
 
@@ -403,7 +406,7 @@ def test_files_that_cannot_be_read_are_no_success(server, protocol, tmp_path, ca
     assert run(server, protocol, "score", tmp_path / "missing.jpg") == 1
     printed = capsys.readouterr()
     assert "missing.jpg (No such file or directory)" in printed.out
-    assert "Expected a photo that can be read. Received: none" in printed.err
+    assert "Expected at least one readable photo. Received: none" in printed.err
 
 
 def test_score_table(server, protocol, folder, capsys):
@@ -416,7 +419,7 @@ def test_score_table(server, protocol, folder, capsys):
     assert scores == sorted(scores, reverse=True)
     assert lines[4].endswith("broken.jpg (not a photo that the model can decode)")
     assert lines[5].endswith("missing.jpg (No such file or directory)")
-    assert lines[-1] == "5 photos, 2 could not be judged."
+    assert lines[-1] == "5 photos, 2 could not be evaluated."
 
 
 def test_both_protocols_print_the_same_json(server, folder, capsys):
@@ -443,7 +446,7 @@ def test_preferences_add_up_to_one(server, protocol, folder, capsys):
     ("content", "expected"),
     [
         (BROKEN, [r"one of the two is not a photo"] * 2),
-        (b"", ["not compared: the other could not be read", "empty"]),
+        (b"", ["not compared: the other photo could not be read", "empty"]),
     ],
 )
 def test_preference_with_a_broken_photo(server, folder, capsys, content, expected):
@@ -457,7 +460,7 @@ def test_what_was_answered_before_a_failure_is_printed(server, protocol, folder,
     server.refusals.extend([None, "UNAVAILABLE"])
     assert run(server, protocol, "score", folder, "--batch_size=2", "--retries=0") == 1
     out, err = capsys.readouterr()
-    assert "3 photos, 0 could not be judged, 1 not answered." in out
+    assert "3 photos, 0 could not be evaluated, 1 not answered." in out
     assert "error: Expected a server at" in err
 
 
@@ -505,7 +508,7 @@ def test_usage(arguments, message, capsys):
 
 
 def test_formats_are_those_of_the_folder_tool():
-    assert photo_files.SUFFIXES == photo_series.SUFFIXES
+    assert photo_files.SUFFIXES == folders.SUFFIXES
 
 
 def test_rest_needs_no_tensorflow(server, folder):
