@@ -2,12 +2,12 @@
 
     python export.py --workdir=runs/demo --base=exported/demo
 
-writes exported/demo/1 (then 2, 3, ...) once it has been checked in a clean process: by every
-signature it says what the live model says, and its warm-up requests run.
+writes exported/demo/1 (then 2, 3, ...) after checking it in a clean process: every signature gives
+the answers of the live model, and the warm-up requests run.
 
     python export.py --check=exported/demo/1
 
-checks it again, where and when you like, against the answers that are kept with it.
+checks a version again, on any machine, against the answers that are stored with it.
 """
 
 from absl import flags
@@ -15,20 +15,22 @@ from absl import flags
 from keras_series import cli
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run whose best.keras is exported.")
-_BASE = flags.DEFINE_string("base", None, "Folder of the model's versions, made if missing.")
+_BASE = flags.DEFINE_string(
+    "base", None, "Folder of the model's versions. Created if it does not exist."
+)
 _VERSION = flags.DEFINE_integer(
-    "version", None, "Version to write. By default one more than the greatest in --base.", 1
+    "version", None, "Version to write. Defaults to one more than the greatest in --base.", 1
 )
 _MAX_PIXELS = flags.DEFINE_integer(
-    "max_pixels", 100_000_000, "Photos with more pixels are refused before they are decoded.", 1
+    "max_pixels", 100_000_000, "Photos with more pixels are refused before decoding.", 1
 )
 _KEEP_VARIABLES = flags.DEFINE_boolean(
     "keep_variables",
     False,
-    "Leaves the weights variables, so that the loaded model can be trained further; slower.",
+    "Keep the weights as variables, so that the loaded model can be trained further. Slower.",
 )
 _CHECK = flags.DEFINE_string(
-    "check", None, "Folder of an exported version. It is checked, and nothing is exported."
+    "check", None, "Folder of an exported version to check. Nothing is exported."
 )
 
 
@@ -36,24 +38,24 @@ def main():
     if _CHECK.value:
         check(_CHECK.value)
         return
-    model = cli.load_best(_WORKDIR.value)
 
-    from keras_series.export.saved_model import export
-    from keras_series.training.run_folder import read_provenance
+    from keras_series.export import export
+    from keras_series.training import RunFolder
 
+    run = RunFolder(_WORKDIR.value)
     path = export(
-        model,
+        run.load_best(),
         _BASE.value,
         _VERSION.value,
         _MAX_PIXELS.value,
         _KEEP_VARIABLES.value,
-        read_provenance(_WORKDIR.value),
+        run.provenance(),
     )
     print(f"\nExported and checked: {path}\nNext: python rank.py --model={path} --photos=FOLDER")
 
 
-def check(folder):
-    """Prints how far an exported version's answers are from what they should be."""
+def check(folder: str) -> None:
+    """Prints the differences between the answers of an exported version and the expected ones."""
     from keras_series.export import golden
 
     differences = golden.check(folder)

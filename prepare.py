@@ -1,12 +1,13 @@
-"""Prepares a dataset of photo series and shows what it is.
+"""Prepares a dataset of photo series and shows its contents.
 
     python prepare.py --dataset=synthetic_series/scenes --sheet=scenes.png
 
-Done once: typed again, it only shows. Your own photographs become series without any label by
+A dataset is prepared only once. If it exists, the command only shows it. To make series of your own
+photographs, which need no labels:
 
     python prepare.py --dataset=synthetic_series/photos --manual_dir=/path/to/photos
 
-and a copy of PhotoTriage, zipped or not, becomes the dataset of the paper by
+To prepare the dataset of the paper from a copy of PhotoTriage, zipped or not:
 
     python prepare.py --dataset=photo_triage --manual_dir=/path/to/copy
 """
@@ -18,33 +19,36 @@ from keras_series import cli
 _DATASET = flags.DEFINE_string(
     "dataset",
     None,
-    "TFDS name: synthetic_series/scenes, or many_scenes with four times the series, "
-    "synthetic_series/photos, photo_triage, or photo_triage/reviews with the reviewers' votes and "
-    "reasons.",
+    "TFDS name: synthetic_series/scenes, synthetic_series/many_scenes with four times as many "
+    "training series, synthetic_series/photos, photo_triage, or photo_triage/reviews with the "
+    "reviewers' votes and reasons.",
 )
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Where TFDS keeps prepared datasets. By default ~/tensorflow_datasets."
+    "data_dir", None, "Directory of prepared TFDS datasets. Defaults to ~/tensorflow_datasets."
 )
 _MANUAL_DIR = flags.DEFINE_string(
     "manual_dir",
     None,
-    "Folder of what a dataset cannot download: your photographs for synthetic_series/photos, your "
-    "copy for photo_triage. It is only read. By default downloads/manual in --data_dir.",
+    "Folder of the files that you provide: your photographs for synthetic_series/photos, your copy "
+    "of PhotoTriage for photo_triage. It is only read. Defaults to downloads/manual in --data_dir.",
 )
-_SHEET = flags.DEFINE_string("sheet", None, "PNG to draw the first series of --split on.")
+_SHEET = flags.DEFINE_string(
+    "sheet", None, "PNG file for a contact sheet of the first series of --split."
+)
 _PHOTOS = flags.DEFINE_string(
     "photos", None, "Folder to write the photos of the first series of --split to."
 )
 _SPLIT = flags.DEFINE_string(
     "split",
     None,
-    "Split that --sheet and --photos take series from. By default test, or validation where the "
+    "Split from which --sheet and --photos take series. Defaults to test, or to validation if the "
     "labels of test are not published.",
 )
-_SERIES = flags.DEFINE_integer("series", 4, "How many series --sheet and --photos take.", 1)
+_SERIES = flags.DEFINE_integer("series", 4, "Number of series in --sheet and --photos.", 1)
 
 
-def main():
+def main() -> None:
+    """Prepares the dataset, prints its counts, and writes the contact sheet and the photos."""
     from tfds_series import preparation
 
     builder = preparation.prepare(_DATASET.value, _DATA_DIR.value, _MANUAL_DIR.value)

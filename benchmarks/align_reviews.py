@@ -1,11 +1,11 @@
-"""How many series' reviews are put back to the right photos.
+"""Measures for how many series the reviews are matched to the right photos.
 
     python benchmarks/align_reviews.py --pair_lists=FOLDER
 
-FOLDER has train_pairlist.txt and val_pairlist.txt. Votes are drawn from the real probabilities, 7
-to 13 a pair as the series of two photos have; a new pair list is fitted to them as the real one
-was; the photos are numbered anew at random; and `align` has to find the numbers. Once more with a
-pair list that was fitted otherwise, each pair weighing the same however many votes it has.
+FOLDER has train_pairlist.txt and val_pairlist.txt. The benchmark draws votes from the real
+probabilities, 7 to 13 per pair as in the series of two photos, fits a new pair list to them as the
+real one was fitted, and renumbers the photos at random. `align` then has to recover the numbers. A
+second run fits the pair list with the same weight for each pair, whatever its number of votes.
 """
 
 import collections
@@ -17,14 +17,27 @@ from tqdm import tqdm
 
 from keras_series import cli
 from tfds_series.photo_triage import pair_lists, reviews
+from tfds_series.photo_triage.pair_lists import ListedSeries
 from tfds_series.photo_triage.source_files import LISTS
 
 _PAIR_LISTS = flags.DEFINE_string("pair_lists", None, "Folder of the real pair lists.")
-_VOTES = (7, 13)
+_VOTES = (7, 13)  # Smallest and largest number of votes for a pair.
 
 
-def redraw(series, rng, same_weight):
-    """Votes as `Review`s by the pair list's order, and the series with the list they give."""
+def redraw(
+    series: ListedSeries, rng: np.random.Generator, same_weight: bool
+) -> tuple[list[tuple[int, int]], ListedSeries]:
+    """Draws votes for a series and fits a new pair list to them.
+
+    Args:
+        series: Series of the real pair list.
+        rng: Generator of the votes.
+        same_weight: Boolean, whether each pair instead of each vote has the same weight in the fit.
+
+    Returns:
+        List of the votes as tuples `(preferred, other)` of 0-based indices into the sorted photos,
+        and the series with the fitted preferences.
+    """
     photos = sorted(series.ranks)
     voted, wins = [], np.zeros((len(photos), len(photos)))
     for (a, b), preference in series.preferences.items():
@@ -40,10 +53,20 @@ def redraw(series, rng, same_weight):
         (a, b): round(float(np.clip(1 / (1 + np.exp(strengths[b] - strengths[a])), 0.01, 0.99)), 3)
         for a, b in series.preferences
     }
-    return voted, pair_lists.ListedSeries(series.first_line, series.ranks, fitted)
+    return voted, ListedSeries(series.first_line, series.ranks, fitted)
 
 
-def outcome(series, rng, same_weight):
+def outcome(series: ListedSeries, rng: np.random.Generator, same_weight: bool) -> str:
+    """Tests the alignment of a series on redrawn votes.
+
+    Args:
+        series: Series of the real pair list.
+        rng: Generator of the votes and the numbering.
+        same_weight: Boolean, whether each pair instead of each vote has the same weight in the fit.
+
+    Returns:
+        `"right"`, `"wrong"` or `"not aligned"`.
+    """
     voted, listed = redraw(series, rng, same_weight)
     number = rng.permutation(len(series.ranks))
     aligned = reviews.align([reviews.Review(number[a], number[b]) for a, b in voted], listed)
@@ -54,7 +77,8 @@ def outcome(series, rng, same_weight):
     return "right" if is_right else "wrong"
 
 
-def main():
+def main() -> None:
+    """Prints the fractions of right and wrong alignments by the number of photos in a series."""
     all_series = []
     for split in ("train", "validation"):
         text = pathlib.Path(_PAIR_LISTS.value, LISTS[split]).read_text(encoding="utf-8")
@@ -64,7 +88,7 @@ def main():
         counts = {size: collections.Counter() for size in range(2, 9)}
         for series in tqdm(all_series, disable=None, leave=False):
             counts[len(series.ranks)][outcome(series, rng, same_weight)] += 1
-        print("Each pair weighs the same" if same_weight else "Each vote weighs the same")
+        print(f"Each {'pair' if same_weight else 'vote'} has the same weight in the fit")
         for size, each in [*counts.items(), ("all", sum(counts.values(), collections.Counter()))]:
             shares = (f"{name} {each[name] / each.total():6.1%}" for name in ("right", "wrong"))
             print(f"{size!s:>5} photos: {each.total():5} series, {', '.join(shares)}")

@@ -1,9 +1,9 @@
-"""Time and peak memory of building photo_triage from photos of realistic size.
+"""Measures the time and peak memory of building photo_triage from photos of realistic size.
 
     python benchmarks/build_photo_triage.py --pair_lists=FOLDER
 
-FOLDER has train_pairlist.txt and val_pairlist.txt; the photos are drawn, 800 x 600 pixels and about
-120 KB each. Needs 4 GB of disk under --scratch for a while.
+FOLDER has train_pairlist.txt and val_pairlist.txt. The photos are generated, with 800 x 600 pixels
+and about 120 KB each. The benchmark needs 4 GB of temporary disk space under --scratch.
 """
 
 import io
@@ -26,13 +26,19 @@ from tfds_series.photo_triage.pair_lists import read_pair_list
 from tfds_series.photo_triage.source_files import LISTS
 
 _PAIR_LISTS = flags.DEFINE_string("pair_lists", None, "Folder of the real pair lists.")
-_SCRATCH = flags.DEFINE_string("scratch", None, "Where to build. By default the system's place.")
+_SCRATCH = flags.DEFINE_string(
+    "scratch", None, "Folder to build in. Defaults to the system's folder for temporary files."
+)
 _DIFFERENT_PHOTOS = 50
 _BYTES = 120_000
 
 
-def draw_photo(seed):
-    """A JPEG of 800 x 600 pixels and about 120 KB: soft shapes with grain."""
+def draw_photo(seed: int) -> bytes:
+    """Returns a JPEG of soft shapes with grain, with 800 x 600 pixels and about 120 KB.
+
+    Args:
+        seed: Non-negative integer. Different seeds give different photos.
+    """
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), np.uint8)).resize((800, 600))
     pixels = np.clip(coarse + rng.normal(0, 12, (600, 800, 1)), 0, 255).astype(np.uint8)
@@ -44,8 +50,16 @@ def draw_photo(seed):
     return file.getvalue()
 
 
-def write_copy(pair_lists, path):
-    """Writes a train_val.zip of the pair lists and drawn photos; gives the number of photos."""
+def write_copy(pair_lists: pathlib.Path | str, path: pathlib.Path) -> int:
+    """Writes a zip file of the pair lists and a generated photo for each name in them.
+
+    Args:
+        pair_lists: Folder of the real pair lists.
+        path: Zip file to write.
+
+    Returns:
+        The number of photos.
+    """
     photos = [draw_photo(seed) for seed in range(_DIFFERENT_PHOTOS)]
     names = []
     with zipfile.ZipFile(path, "w") as archive:
@@ -59,7 +73,8 @@ def write_copy(pair_lists, path):
     return len(names)
 
 
-def main():
+def main() -> None:
+    """Builds the dataset in a process of its own and prints the time and peak memory it needs."""
     with tempfile.TemporaryDirectory(dir=_SCRATCH.value) as scratch:
         copy = pathlib.Path(scratch, "copy")
         copy.mkdir()

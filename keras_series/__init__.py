@@ -1,3 +1,5 @@
-"""Learn which photo of a series people prefer, and put that judgement to use."""
+"""Learn which photo of a series people prefer, and use what was learned."""
 
 __version__ = "0.1.0"
+
+__all__ = ["__version__"]

@@ -1,30 +1,38 @@
 """What the scripts share."""
 
+from __future__ import annotations
+
 import ast
+import dataclasses
 import os
 import pathlib
 import sys
+from collections.abc import Callable, Iterable, Sequence
 
 from absl import app, flags, logging
 
+from keras_series.training import Recipe
+
 USER_ERRORS = (ValueError, ImportError, OSError)
+# The flags that are defined here belong to the script that calls.
+flags.disclaim_key_flags()
 
 
-def run(main, *required, passes_on=False):
-    """Runs `main()` as a script whose flags are defined with absl.
+def run(main: Callable, *required: str, passes_on: bool = False) -> None:
+    """Runs a function as a script whose flags are defined with absl.
 
-    `--flagfile` is absl's own. Stray arguments and missing flags are refused with the usage. What a
-    user can mend (`USER_ERRORS`) ends the script with its message alone and exit code 1;
-    `--verbosity=1` shows where it came from.
+    `--flagfile` is absl's own flag. Positional arguments and missing flags are refused with the
+    usage. Errors that a user can fix (`USER_ERRORS`) end the script with their message and exit
+    code 1; `--verbosity=1` shows the traceback.
 
     Args:
         main: Function without arguments. It should import TensorFlow itself, so that `--help`
             answers at once.
-        *required: Names of the flags that must be given.
-        passes_on: Whether options that are not flags of the script are taken, and given to `main`
-            as a list: those of another program, which is to refuse what it does not know either.
+        *required: Names of the required flags.
+        passes_on: Whether unknown options are passed to `main` as a list, for another program that
+            refuses those it does not know. Defaults to `False`.
     """
-    # TensorFlow reads it when it is imported; its remarks on the processor help nobody here.
+    # TensorFlow reads it on import. Its remarks on the processor do not help users.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     flags.mark_flags_as_required(required)
     parser = {"flags_parser": _parse_known} if passes_on else {}
@@ -43,28 +51,83 @@ def _main(main, rest, passes_on):
     if rest and not (passes_on and rest[0].startswith("-")):
         raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
     if not flags.FLAGS["verbosity"].present:
-        # TFDS and TensorFlow tell every file that they open.
+        # TFDS and TensorFlow log every file that they open.
         logging.set_verbosity(logging.WARNING)
     try:
         main(rest) if passes_on else main()
     except USER_ERRORS as error:
-        logging.debug("Where it came from:", exc_info=True)
+        logging.debug("Traceback:", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
 
 
-def keep_flags(module, path, changeable=(), started=True):
+@dataclasses.dataclass(frozen=True)
+class TrainingFlags:
+    """The flags of a script that trains, see `define_training_flags`."""
+
+    dataset: flags.FlagHolder
+    data_dir: flags.FlagHolder
+    train_split: flags.FlagHolder
+    override: flags.FlagHolder
+    recipe: dict[str, flags.FlagHolder]
+
+    def read_overrides(self) -> dict[str, object]:
+        """Returns the arguments of the preset that `--override` changes."""
+        return parse_settings(self.override.value)
+
+    def read_recipe(self) -> Recipe:
+        """Returns the `Recipe` that the flags describe."""
+        return Recipe(**{name: holder.value for name, holder in self.recipe.items()})
+
+
+def define_training_flags() -> TrainingFlags:
+    """Defines the flags of a script that trains: the dataset, and each field of `Recipe`."""
+    return TrainingFlags(
+        dataset=flags.DEFINE_string(
+            "dataset", None, "TFDS name with a split validation, such as synthetic_series/scenes."
+        ),
+        data_dir=flags.DEFINE_string(
+            "data_dir", None, "Folder of prepared datasets. Defaults to ~/tensorflow_datasets."
+        ),
+        train_split=flags.DEFINE_string(
+            "train_split", "train", "Split to train on, such as train[:1000]."
+        ),
+        override=flags.DEFINE_multi_string(
+            "override",
+            [],
+            "Changes an argument of the preset, such as image_size=96, arrangement=channel or "
+            "weights=/path/to/file.h5. May be repeated.",
+        ),
+        recipe={field.name: _define_recipe_flag(field) for field in dataclasses.fields(Recipe)},
+    )
+
+
+def _define_recipe_flag(field):
+    name, default, help = field.name, field.default, field.metadata["help"]
+    bounds = field.metadata.get("lower"), field.metadata.get("upper")
+    if options := field.metadata.get("options"):
+        return flags.DEFINE_enum(name, default, options, help)
+    if isinstance(default, bool):
+        return flags.DEFINE_boolean(name, default, help)
+    if isinstance(default, int):
+        return flags.DEFINE_integer(name, default, help, *bounds)
+    return flags.DEFINE_float(name, default, help, *bounds)
+
+
+def keep_flags(
+    module: str, path: str | os.PathLike, changeable: Iterable[str] = (), started: bool = True
+) -> None:
     """Writes a script's flags to a file that `--flagfile` reads, so that the run can be repeated.
 
     Args:
         module: Name of the script's module, its `__name__`.
-        path: File to write. Its folder is made.
-        changeable: Names of flags that may differ from what the file has.
-        started: Whether there is a run to go on with. The flags of one that failed before its first
-            epoch are replaced.
+        path: File to write. Its folder is created if it does not exist.
+        changeable: Names of flags that may differ from those in the file.
+        started: Whether there is a run to resume. The flags of a run that failed before its first
+            epoch are replaced. Defaults to `True`.
 
     Raises:
-        ValueError: If the file is there with other flags: the folder is another run's.
+        ValueError: If the file has other flags, since the folder belongs to another run.
     """
     path = pathlib.Path(path)
     given = _flag_lines(module)
@@ -74,8 +137,8 @@ def keep_flags(module, path, changeable=(), started=True):
         differing = [line for line in set(given) ^ set(kept) if not line.startswith(prefixes)]
         if differing:
             raise ValueError(
-                f"Expected the flags that the run in {path.parent} was started with, to go on with "
-                f"it, or another --workdir. Received differing ones: {' '.join(sorted(differing))}"
+                f"Expected the flags that the run in {path.parent} was started with, to resume it, "
+                f"or another --workdir. Received different ones: {' '.join(sorted(differing))}"
             )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(given) + "\n", encoding="utf-8")
@@ -87,8 +150,11 @@ def _flag_lines(module):
     return sorted(line for line in lines if line)
 
 
-def parse_settings(texts):
-    """Named settings from texts as `image_size=96`; what is no Python literal is text.
+def parse_settings(texts: Sequence[str]) -> dict[str, object]:
+    """Returns named settings from texts such as `image_size=96`.
+
+    Args:
+        texts: Strings `name=value`. A value that is not a Python literal is a string.
 
     Raises:
         ValueError: If a text has no `=`.
@@ -108,22 +174,3 @@ def parse_settings(texts):
         except (SyntaxError, ValueError):
             settings[name] = value
     return settings
-
-
-def load_best(workdir):
-    """The best model of a run's folder.
-
-    Raises:
-        FileNotFoundError: If the folder has none.
-    """
-    path = pathlib.Path(workdir) / "best.keras"
-    if not path.exists():
-        raise FileNotFoundError(
-            f"Expected a trained model at {path}. Received: no such file. "
-            f"Train one first: python train.py --workdir={workdir} ..."
-        )
-    import keras
-
-    import keras_series.models  # noqa: F401  (registers the classes that the file names)
-
-    return keras.saving.load_model(path, compile=False)

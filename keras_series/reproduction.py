@@ -1,21 +1,22 @@
-"""The paper's tables and figure: each row trained and evaluated, and set beside the paper's."""
+"""The paper's tables and figure: each row is trained, evaluated, and set beside the paper's."""
+
+from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import time
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
-from keras_series.data import batches as input_pipeline
-from keras_series.evaluation import statistics as metrics
-from keras_series.evaluation.predictors import ModelJudge
+from keras_series.data import Annotations, SeriesDataset
+from keras_series.evaluation import KerasPredictor, pair_accuracy, resample
 from keras_series.models import BACKBONES, PRESETS
-from keras_series.training.loop import Recipe, train
-from keras_series.training.run_folder import MONITOR, read_metrics
-from keras_series.utils.figures import new_figure, save_figure
-from keras_series.utils.files import replacing
+from keras_series.training import MONITOR, Recipe, RunFolder, train
+from keras_series.utils import new_figure, replacing, save_figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Row:
     """A row of the paper's tables.
 
     Attributes:
-        label: as the paper calls it.
-        preset: a key of `PRESETS`.
-        paper: pair accuracy in the paper, percent.
+        label: String, the name in the paper.
+        preset: String, a key of `PRESETS`.
+        paper: Float, pair accuracy in the paper in percent.
     """
 
     label: str
@@ -80,39 +81,39 @@ class Experiment:
     """What is the same for every row.
 
     Attributes:
-        dataset: A TFDS name.
-        overrides: Arguments of `from_preset`, for all rows. A backbone given here stands for the
-            presets' ResNet50; `senet` takes it with squeeze-and-excitation.
-        recipe: A `Recipe`; its seed is the first of the seeds.
-        train_split: What to train on, as `"train[:1000]"`.
-        data_dir: Where TFDS keeps its datasets.
+        dataset: String, a TFDS name.
+        overrides: Dictionary of arguments of `from_preset`, for all rows. A backbone replaces the
+            presets' ResNet50; the row `senet` gets it with squeeze-and-excitation.
+        recipe: `Recipe`. Its seed is the first of the seeds.
+        train_split: String, the split to train on, as `"train[:1000]"`. Defaults to `"train"`.
     """
 
     dataset: str
     overrides: dict
     recipe: Recipe
     train_split: str = "train"
-    data_dir: str | None = None
-
-    def settings(self):
-        """What results depend on, as it is written beside them."""
-        settings = dataclasses.asdict(self)
-        del settings["data_dir"]
-        return settings
 
 
-def reproduce(folder, experiment, tables=(1, 2, 3, 4), seeds=3, command=None):
-    """Trains and evaluates all rows of tables, and writes a page with tables and curves.
+def reproduce(
+    folder: str | os.PathLike,
+    experiment: Experiment,
+    tables: Sequence[int] = (1, 2, 3, 4),
+    seeds: int = 3,
+    command: str | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> pathlib.Path:
+    """Trains and evaluates all rows of tables, and writes a page with the tables and curves.
 
-    A row that stands in several tables is trained once. Rows that stand finished in the folder are
-    taken from there, and one that was stopped goes on.
+    A row that is in several tables is trained once. Rows that are finished in the folder are not
+    trained again, and an interrupted row resumes.
 
     Args:
-        folder: Gets `README.md`, `table<n>.png` and `runs/`.
-        experiment: An `Experiment`.
-        tables: Keys of `TABLES`.
-        seeds: How many times each row is trained.
-        command: What was typed, for the page.
+        folder: Folder for `README.md`, `table<n>.png` and `runs/`.
+        experiment: `Experiment`.
+        tables: Keys of `TABLES`. Defaults to all.
+        seeds: Integer, at least 1. Number of times each row is trained. Defaults to 3.
+        command: String, the command that the page shows. Defaults to none.
+        data_dir: Folder of prepared datasets. Defaults to TFDS' own choice.
 
     Returns:
         Path of the page.
@@ -127,54 +128,65 @@ def reproduce(folder, experiment, tables=(1, 2, 3, 4), seeds=3, command=None):
     _keep_settings(folder, experiment)
     presets = list(dict.fromkeys(row.preset for table in tables for row in TABLES[table][1]))
     runs = [(preset, seed) for seed in range(seeds) for preset in presets]
-    missing = [run for run in runs if not _result_path(folder, *run).exists()]
-    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before.")
+    missing = [run for run in runs if not _run_folder(folder, *run).result.exists()]
+    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished already.")
+    dataset = SeriesDataset.open(experiment.dataset, data_dir) if missing else None
     start = time.monotonic()
     for number, (preset, seed) in enumerate(missing):
         left = "" if not number else f", about {_left(start, number, len(missing))} left"
         print(f"\n[{number + 1}/{len(missing)}] {preset}, seed {seed}{left}", flush=True)
-        run_row(folder, experiment, preset, seed)
+        run_row(folder, experiment, dataset, preset, seed)
     return write_page(folder, experiment, tables, seeds, command)
 
 
-def run_row(folder, experiment, preset, seed):
-    """Trains and evaluates one row with one seed; writes its result."""
-    workdir = folder / "runs" / f"{preset}-{seed}"
+def run_row(
+    folder: pathlib.Path, experiment: Experiment, dataset: SeriesDataset, preset: str, seed: int
+) -> None:
+    """Trains and evaluates one row with one seed, and writes its result.
+
+    Args:
+        folder: Folder of the reproduction.
+        experiment: `Experiment`.
+        dataset: `SeriesDataset` of the experiment.
+        preset: String, a key of `PRESETS`.
+        seed: Non-negative integer, added to the seed of the recipe.
+    """
+    run = _run_folder(folder, preset, seed)
     recipe = dataclasses.replace(experiment.recipe, seed=experiment.recipe.seed + seed)
     keras.utils.clear_session()
-    best = train(
-        workdir,
-        experiment.dataset,
-        preset,
-        row_overrides(preset, experiment.overrides),
-        recipe,
-        experiment.data_dir,
-        experiment.train_split,
-    )
-    split = input_pipeline.evaluation_split(experiment.dataset, experiment.data_dir)
-    series = input_pipeline.load_series(experiment.dataset, split, experiment.data_dir)
-    annotations = metrics.Annotations.from_series(series)
-    model = keras.saving.load_model(best, compile=False)
-    judgement = ModelJudge(model).judge(series, annotations.first, annotations.second)
-    rest = annotations.without(~judgement.valid)
-    predictions = judgement.predictions[annotations.keeps(~judgement.valid)]
-    accuracy = metrics.pair_accuracy(predictions, rest)
-    weights = metrics.resample(rest.series_count)
+    overrides = row_overrides(preset, experiment.overrides)
+    train(run.path, dataset, preset, overrides, recipe, experiment.train_split)
+    examples = dataset.examples(dataset.evaluation_split)
+    annotations = Annotations.from_examples(examples)
+    model = run.load_best()
+    predictions = KerasPredictor(model).predict(examples, annotations.first, annotations.second)
+    rest = annotations.without(~predictions.valid)
+    preferences = predictions.preferences[annotations.keeps(~predictions.valid)]
+    accuracy = pair_accuracy(preferences, rest)
+    weights = resample(rest.series_count)
     result = {
         "preset": preset,
         "seed": recipe.seed,
-        "split": split,
+        "split": dataset.evaluation_split,
         "parameters": model.count_params(),
         "pair_accuracy": float(accuracy(np.ones((1, rest.series_count)))[0]),
-        # The same resamples for every row, so that means over seeds can be taken of them.
+        # Every row has the same resamples, so that they can be averaged over seeds.
         "resampled": accuracy(weights).round(5).tolist(),
     }
-    with replacing(_result_path(folder, preset, seed)) as partial:
+    with replacing(run.result) as partial:
         partial.write_text(json.dumps(result) + "\n", encoding="utf-8")
 
 
-def row_overrides(preset, overrides):
-    """The overrides of an experiment for one row."""
+def row_overrides(preset: str, overrides: Mapping) -> Mapping:
+    """Returns the overrides of an experiment for one row.
+
+    Args:
+        preset: String, a key of `PRESETS`.
+        overrides: Dictionary of arguments of `from_preset`.
+
+    Raises:
+        ValueError: If the row needs a backbone with squeeze-and-excitation that does not exist.
+    """
     backbone = overrides.get("backbone")
     if backbone is None or not PRESETS[preset]["backbone"].startswith("se_"):
         return overrides
@@ -186,16 +198,41 @@ def row_overrides(preset, overrides):
     return {**overrides, "backbone": f"se_{backbone}"}
 
 
-def summarise(results):
-    """Mean over seeds of the pair accuracy, percent: with its interval and each seed's value."""
+def summarise(results: Sequence[Mapping]) -> dict:
+    """Returns the mean over seeds of the pair accuracy, in percent.
+
+    Args:
+        results: One dictionary per seed, with `pair_accuracy` and `resampled`.
+
+    Returns:
+        Dictionary of `mean`, the bounds of its 95% interval `low` and `high`, and `seeds`, the
+        accuracies of the seeds.
+    """
     resampled = np.mean([result["resampled"] for result in results], axis=0)
     low, high = np.percentile(resampled, [2.5, 97.5])
     values = [100 * result["pair_accuracy"] for result in results]
     return {"mean": np.mean(values), "low": 100 * low, "high": 100 * high, "seeds": values}
 
 
-def write_page(folder, experiment, tables, seeds, command=None):
-    """Writes `README.md` with the tables, and a plot of validation accuracy for each ablation."""
+def write_page(
+    folder: pathlib.Path,
+    experiment: Experiment,
+    tables: Sequence[int],
+    seeds: int,
+    command: str | None = None,
+) -> pathlib.Path:
+    """Writes `README.md` with the tables, and a plot of validation accuracy for each ablation.
+
+    Args:
+        folder: Folder of the reproduction.
+        experiment: `Experiment`.
+        tables: Keys of `TABLES`.
+        seeds: Integer, number of seeds of each row.
+        command: String, the command that the page shows. Defaults to none.
+
+    Returns:
+        Path of the page.
+    """
     lines = [
         _what_it_is(experiment),
         "",
@@ -206,8 +243,8 @@ def write_page(folder, experiment, tables, seeds, command=None):
         f"Overrides of the presets: `{experiment.overrides or 'none'}`. Recipe: "
         f"`{experiment.recipe}`.",
         "",
-        "Ours is the mean over seeds of the accuracy on untied pairs, with the 95% interval of a "
-        "bootstrap over series; then each seed's value. All numbers are percent.",
+        "`ours` is the accuracy on untied pairs, averaged over seeds, followed by its 95% interval "
+        "from a bootstrap over series and by the accuracy of each seed. All numbers are percent.",
     ]
     for table in tables:
         title, rows = TABLES[table]
@@ -228,16 +265,18 @@ def _what_it_is(experiment):
         return "The paper's dataset and the paper's networks."
     backbone = experiment.overrides.get("backbone", "the paper's")
     return (
-        f"**Dataset {experiment.dataset}, backbone {backbone}: not the paper's experiment.** It "
-        "shows that the machinery works and what the parts do there."
+        f"**Dataset {experiment.dataset}, backbone {backbone}: this is not the paper's "
+        "experiment.** It shows that the code works and what the parts do on this dataset."
     )
 
 
 def _keep_settings(folder, experiment):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "settings.json"
-    settings = json.loads(json.dumps(experiment.settings()))
-    if any(folder.glob("runs/*/metrics.csv")):  # Else nothing was made with other settings.
+    settings = json.loads(json.dumps(dataclasses.asdict(experiment)))
+    if any(
+        RunFolder(run).metrics.exists() for run in folder.glob("runs/*")
+    ):  # Otherwise no run used the old settings.
         kept = json.loads(path.read_text(encoding="utf-8"))
         differing = [name for name in settings if settings[name] != kept.get(name)]
         if differing:
@@ -249,12 +288,12 @@ def _keep_settings(folder, experiment):
         partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
-def _result_path(folder, preset, seed):
-    return folder / "runs" / f"{preset}-{seed}" / "result.json"
+def _run_folder(folder, preset, seed):
+    return RunFolder(folder / "runs" / f"{preset}-{seed}")
 
 
 def _results(folder, row, seeds):
-    paths = [_result_path(folder, row.preset, seed) for seed in range(seeds)]
+    paths = [_run_folder(folder, row.preset, seed).result for seed in range(seeds)]
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
@@ -274,16 +313,14 @@ def _left(start, done, total):
 
 
 def _draw_curves(folder, rows, seeds, title, path):
-    """Figure 3 of the paper: validation accuracy by epoch, mean and range over seeds."""
+    """Draws Figure 3 of the paper: validation accuracy by epoch, mean and range over seeds."""
     figure = new_figure(figsize=(7, 4.5))
     axes = figure.subplots()
     for row in rows:
         curves = [
-            [100 * line[MONITOR] for line in read_metrics(
-                folder / "runs" / f"{row.preset}-{seed}" / "metrics.csv"
-            )]
+            [100 * line[MONITOR] for line in _run_folder(folder, row.preset, seed).read_metrics()]
             for seed in range(seeds)
-        ]  # fmt: skip
+        ]
         epochs = range(1, len(curves[0]) + 1)
         axes.plot(epochs, np.mean(curves, axis=0), marker=".", label=row.label)
         axes.fill_between(epochs, np.min(curves, axis=0), np.max(curves, axis=0), alpha=0.12)

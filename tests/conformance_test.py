@@ -1,4 +1,8 @@
-"""What holds of every class: each is described once, with arguments that are not its defaults."""
+"""Tests that every public layer and model must pass.
+
+Each class is described once, with non-default arguments. The tests cover its arguments and config,
+saving and reloading, and the output shape.
+"""
 
 import dataclasses
 import inspect
@@ -14,13 +18,13 @@ from keras_series.layers import CACell, ParallelAttentionUnit, PreferenceHead, S
 from keras_series.models import PhotoEncoder, SeriesPreferenceModel
 
 MAPS = (2, 5, 4, 16)
-# The name of an argument that Keras has taken: `model.weights` is the list of variables.
+# Arguments whose names Keras uses itself: `model.weights` is the list of variables.
 TAKEN = {"weights"}
 
 
 @dataclasses.dataclass
 class Described:
-    """A class, arguments other than its defaults, and the shapes that it is called on."""
+    """A class, non-default arguments, and the shapes of the inputs it is called on."""
 
     cls: type
     arguments: Callable[[], dict]
@@ -91,7 +95,7 @@ def randomize(model):
 
 
 def as_model(described):
-    """What can be saved: the object itself, or a model of the one layer."""
+    """Returns the object and a model that can be saved: itself, or a model of that layer."""
     made = described.make()
     if isinstance(made, keras.Model):
         return made, made

@@ -1,8 +1,10 @@
+"""Batch normalization folded into convolutions: the model stays the same function."""
+
 import keras
 import numpy as np
 import pytest
 
-from keras_series.export.folding import fold_batch_norms, fold_encoder
+from keras_series.export import fold_batch_norms, fold_encoder
 from keras_series.models import PhotoEncoder
 
 

@@ -1,4 +1,4 @@
-"""Photo files meant to break a decoder, and a process that has an exported model judge them.
+"""Photo files meant to break a decoder, and a process in which an exported model scores them.
 
     python -m tests.hostile_photos MODEL COUNT
 
@@ -18,7 +18,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tests.photos_test import ENCODED, PHOTO, encode, exif, mutate
+from tests.drawn_photos import ENCODED, PHOTO, encode, exif, mutate
 
 BATCH_SIZE = 32
 # A process that hangs ends itself after this, and says where it was.
@@ -171,7 +171,7 @@ def make_batch(number):
     return photos, places
 
 
-def judge_batch(score, number):
+def score_batch(score, number):
     photos, places = make_batch(number)
     start = time.monotonic()
     answers = {
@@ -207,7 +207,7 @@ def main(model, count):
     print(json.dumps({"alone": alone}), flush=True)
     for number in range(-(-int(count) // (BATCH_SIZE - len(CONTROLS)))):
         faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
-        print(json.dumps(judge_batch(score, number)), flush=True)
+        print(json.dumps(score_batch(score, number)), flush=True)
     faulthandler.cancel_dump_traceback_later()
 
 

@@ -1,4 +1,4 @@
-"""An exported model among hostile photos, in a process that may come to harm."""
+"""Hostile photos, scored by an exported model in a separate process that they may crash."""
 
 import json
 import pathlib
@@ -25,8 +25,8 @@ def version(tmp_path_factory):
 
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_hostile_photos_harm_nobody(version, tmp_path, count):
-    alone, *batches = judge(version, count, tmp_path)
+def test_hostile_photos_do_no_harm(version, tmp_path, count):
+    alone, *batches = score_hostile_photos(version, count, tmp_path)
     valid = np.concatenate([batch["valid"] for batch in batches])
     assert len(valid) >= count
     # Else they would be too broken to reach a decoder, or not broken at all.
@@ -35,8 +35,8 @@ def test_hostile_photos_harm_nobody(version, tmp_path, count):
         check_batch(batch, alone["alone"])
 
 
-def judge(version, count, folder):
-    """Lines of the process, of which the last that is there tells where it ended."""
+def score_hostile_photos(version, count, folder):
+    """Returns the lines that the process prints. The last one shows where it ended."""
     command = [sys.executable, "-m", "tests.hostile_photos", version, str(count)]
     with open(folder / "lines", "w") as lines, open(folder / "errors", "w") as errors:
         result = subprocess.run(command, cwd=ROOT, stdout=lines, stderr=errors, timeout=300)

@@ -1,4 +1,8 @@
-"""The layers against NumPy written from the paper's equations, on any Keras backend."""
+"""Tests of the layers on any Keras backend.
+
+Outputs are compared with NumPy code written from the paper's equations. The other tests cover
+shapes, dtypes, weights, the antisymmetry of the preference head and the error messages.
+"""
 
 import keras
 import numpy as np
@@ -17,7 +21,7 @@ def random(*shape, seed=0):
 
 
 def randomize(layer):
-    """Random weights, biases included, which Keras would start at zero."""
+    """Sets random weights, including the biases, which Keras initializes to zero."""
     layer.set_weights([random(*weight.shape, seed=i) for i, weight in enumerate(layer.weights)])
 
 
@@ -53,7 +57,7 @@ def channel(features, context, weights, pooling, gate):
 
 
 def unit_maps(unit, features):
-    """All maps of a unit, from its weights: one, or two where it is parallel."""
+    """Computes the maps of a unit from its weights: two if it is parallel, else one."""
     weights = {w.path.split("/", 1)[1]: numpy_of(w).astype("float64") for w in unit.weights}
     excitation = [weights.get(f"channel_cell/{name}/kernel") for name in ("squeeze", "excite")]
 
@@ -122,7 +126,8 @@ def test_ca_cell_keeps_at_least_one_channel():
 def test_unit_equals_numpy(arrangement, pooling, gate):
     unit = ParallelAttentionUnit(arrangement, reduction_ratio=4, pooling=pooling, gate=gate)
     unit.build(SHAPE)
-    # Small weights: without the sigmoid the sequential arrangements are polynomials of degree 6.
+    # Small weights, since without the sigmoid the sequential arrangements are polynomials of
+    # degree 6.
     randomize(unit)
     unit.set_weights([0.3 * weight for weight in unit.get_weights()])
     features = random(*SHAPE, seed=9)
@@ -229,8 +234,11 @@ def test_unit_follows_a_mixed_policy():
         (lambda: ParallelAttentionUnit("both"), "`arrangement` to be one of: 'none', 'channel'"),
         (lambda: ParallelAttentionUnit(gate="no"), "Received: gate='no'"),
         (lambda: ParallelAttentionUnit()(random(2, 3)), r"rank 4 .* Received: shape=\(2, 3\)"),
-        (lambda: SACell()(random(*SHAPE), random(3, 5, 4, 8)), "features and context of one shape"),
-        (lambda: CACell()(random(2, 3), random(2, 3)), "features and context of one shape"),
+        (
+            lambda: SACell()(random(*SHAPE), random(3, 5, 4, 8)),
+            "features and context of the same shape",
+        ),
+        (lambda: CACell()(random(2, 3), random(2, 3)), "features and context of the same shape"),
         (lambda: PreferenceHead(units=(128,)), "two positive integers. Received: units=\\(128,\\)"),
         (lambda: PreferenceHead()(random(2, 3, 7)), r"shape \[..., 128\]. Received: .*\(2, 3, 7\)"),
     ],
@@ -241,7 +249,7 @@ def test_invalid_arguments(make, message):
 
 
 @pytest.mark.parametrize("arrangement", ["parallel", "spatial", "spatial-channel"])
-def test_spatial_gate_is_what_the_features_are_weighed_by(arrangement):
+def test_spatial_gate_weights_the_features(arrangement):
     features = random(*SHAPE)
     unit = ParallelAttentionUnit(arrangement, reduction_ratio=4)
     unit(features)

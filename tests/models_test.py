@@ -1,4 +1,8 @@
-"""The encoder, the preference model and the presets, on any Keras backend."""
+"""Tests of the models on any Keras backend.
+
+They cover the photo encoder, the initial weights of backbones, the preference model,
+squeeze-and-excitation, the presets with their parameter counts, and the error messages.
+"""
 
 import dataclasses
 import functools
@@ -76,7 +80,7 @@ class TestPhotoEncoder:
             numpy_of(model.encoder(photos)), np.concatenate(vectors, axis=1), rtol=1e-4, atol=1e-5
         )
 
-    def test_takes_a_row_that_was_added(self, monkeypatch):
+    def test_accepts_an_added_row(self, monkeypatch):
         row = dataclasses.replace(BACKBONES["tiny"], stages={4: "conv4_block1_2_bn"})
         monkeypatch.setitem(BACKBONES, "mine", row)
         encoder = PhotoEncoder("mine", stages=(4,), weights=None, image_size=SIZE)
@@ -101,11 +105,13 @@ class TestWeights:
                 np.testing.assert_array_equal(numpy_of(our), numpy_of(their))
 
     def test_missing_local_file(self):
-        with pytest.raises(FileNotFoundError, match=r"'resnet50' .*weights='nowhere\.h5'"):
+        with pytest.raises(
+            FileNotFoundError, match=r"'resnet50' .*weights='nowhere\.h5', which is not"
+        ):
             PhotoEncoder(weights="nowhere.h5")
 
     def test_no_imagenet_weights(self):
-        with pytest.raises(ValueError, match="'tiny' has no ImageNet weights"):
+        with pytest.raises(ValueError, match="'tiny', which has no ImageNet weights"):
             PhotoEncoder("tiny")
 
     def test_failed_download_says_what_to_do(self, monkeypatch, tmp_path):
@@ -116,8 +122,8 @@ class TestWeights:
         monkeypatch.setattr(keras.utils, "get_file", empty_cache)
         with pytest.raises(OSError, match="Could not download") as failure:
             PhotoEncoder()
-        wanted = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        for part in (f"Wanted: {wanted}", f"Source: {url}", f"models/{wanted}", "weights=PATH"):
+        name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        for part in (f"File: {name}", f"Source: {url}", f"models/{name}", "weights=PATH"):
             assert part in str(failure.value)
 
     def test_source_of_the_resnet50_weights(self):
@@ -201,7 +207,7 @@ class TestSeriesPreferenceModel:
 
 
 class TestSqueezeAndExcitation:
-    def test_residuals_are_weighed_by_the_equation(self):
+    def test_residuals_are_weighted_by_the_equation(self):
         excited = squeeze_and_excite(tiny_resnet(input_shape=(SIZE, SIZE, 3)))
         names = ("conv3_block1_2_bn", "conv3_block1_0_bn", "conv3_block1_out")
         taps = keras.Model(excited.input, [excited.get_layer(name).output for name in names])
@@ -224,7 +230,7 @@ class TestSqueezeAndExcitation:
 
 
 def resnet50_parameters():
-    """Weights of Keras' ResNet50, from table 1 of He et al. (2016), with biases and BN."""
+    """Counts the weights of Keras' ResNet50 by table 1 of He et al. (2016), with biases and BN."""
 
     def convolution(size, inputs, outputs):
         return size * size * inputs * outputs + outputs + 4 * outputs
@@ -241,7 +247,7 @@ def resnet50_parameters():
 
 
 def vgg16_parameters():
-    """Weights of the convolutions of VGG16, configuration D of Simonyan and Zisserman (2015)."""
+    """Counts the weights of VGG16's convolutions, model D of Simonyan and Zisserman (2015)."""
     total, inputs = 0, 3
     for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(count):
@@ -251,12 +257,12 @@ def vgg16_parameters():
 
 
 def head_parameters(features):
-    """Three layers without biases, the reference embedding and the temperature."""
+    """Counts three layers without biases, the reference embedding and the temperature."""
     return features * 128 + 128 * 128 + 128 + 128 + 1
 
 
 def attention_parameters(channels):
-    """Two 1x1 convolutions with biases, and the CA-Cell's two matrices."""
+    """Counts two 1x1 convolutions with biases, and the two matrices of the CA-Cell."""
     return 2 * (channels * channels + channels) + 2 * channels * (channels // 16)
 
 
@@ -320,7 +326,7 @@ class TestPresets:
         (lambda m: PhotoEncoder("vgg"), "`backbone` to be one of: 'resnet50', .*'tiny'"),
         (
             lambda m: PhotoEncoder("tiny", stages=(3, 6)),
-            r"\(1, 2, 3, 4, 5\), each once. .*\(3, 6\)",
+            r"\(1, 2, 3, 4, 5\), each at most once. .*\(3, 6\)",
         ),
         (lambda m: PhotoEncoder("tiny", stages=()), r"one or more of .*Received: stages=\(\)"),
         (lambda m: PhotoEncoder("tiny", resize="fit"), "`resize` to be one of: 'crop', 'pad'"),
@@ -340,7 +346,7 @@ def test_invalid_arguments(model, make, message):
         make(model)
 
 
-def test_a_head_of_its_own():
+def test_custom_head():
     encoder = PhotoEncoder("tiny", weights=None, image_size=SIZE)
     model = SeriesPreferenceModel(encoder, PreferenceHead(units=(16, 8)))
     assert tuple(model.embed(random_photos(2)).shape) == (2, 16)

@@ -1,8 +1,10 @@
+"""SGD with a rate for each kind of variable, against its update in NumPy."""
+
 import keras
 import numpy as np
 import pytest
 
-from keras_series.training.optimizers import MultiRateSGD
+from keras_series.training import MultiRateSGD
 
 
 def numpy_steps(weight, gradients, rates, momentum, decay):

@@ -1,6 +1,6 @@
-"""Draws small copies of PhotoTriage: the same files in the layouts that people have.
+"""Generates small copies of PhotoTriage, the same files in each layout in use.
 
-The dummy data of the builder is one:
+Run as a script, it writes the dummy data of the builder:
 
     python -m tests.photo_triage_copies tfds_series/photo_triage/dummy_data
 """
@@ -16,7 +16,9 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-REAL_LISTS = pathlib.Path(__file__).parents[2] / "shared/data/photo_triage"
+from tests.real_data import real_data
+
+REAL_LISTS = real_data("photo_triage")
 FOLDERS = {"train": "train_val", "validation": "train_val", "test": "test"}
 LISTS = {
     "train": "train_pairlist.txt",

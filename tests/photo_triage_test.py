@@ -1,4 +1,10 @@
-"""Tests of tfds_series.photo_triage on copies that the tests draw, and on the real pair lists."""
+"""Tests of tfds_series.photo_triage and tfds_series.preparation.
+
+They build the dataset from small generated copies of PhotoTriage and, where available, from the
+real pair lists. They cover the layouts of a copy, the examples, refused and damaged copies, missing
+photos, a missing copy, interrupted and concurrent builds, prepare.py and training on the result,
+and the alignment of reviews with photos.
+"""
 
 import io
 import itertools
@@ -15,17 +21,16 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_series.data.batches import BatchOptions, SeriesBatches
-from keras_series.evaluation import statistics as metrics
-from keras_series.training.loop import Recipe, train
+from keras_series.data import Annotations, BatchOptions, SeriesBatches, SeriesDataset
+from keras_series.evaluation import pair_accuracy, series_top
+from keras_series.training import Recipe, train
 from tests import photo_triage_copies as copies
+from tests.real_data import needs_real_data
 from tfds_series import preparation
 from tfds_series.photo_triage import Builder, pair_lists, reviews
 
 ROOT = pathlib.Path(__file__).parents[1]
-needs_real_lists = pytest.mark.skipif(
-    not copies.REAL_LISTS.exists(), reason="the real pair lists are not here"
-)
+needs_real_lists = needs_real_data("photo_triage")
 
 
 class PairsTest(tfds.testing.DatasetBuilderTestCase):
@@ -172,13 +177,13 @@ def assert_refused(tmp_path, copy, error, message):
         ("900 1 2 0.7", "the columns `series photo_a photo_b"),
         ("900 1 2", "the columns `series photo_a photo_b"),
         ("900 1 2 0.7 1 2 3", "the columns `series photo_a photo_b"),
-        ("900 1 2 1.2 1 2", r"a probability in \[0, 1\] for '1.2'"),
-        ("900 1 2 nan 1 2", r"a probability in \[0, 1\] for 'nan'"),
-        ("900 1 2 0.7 2 1", "the better rank"),
-        ("900 1 2 0.3 1 2", "the better rank"),
+        ("900 1 2 1.2 1 2", r"a probability in \[0, 1\] instead of '1.2'"),
+        ("900 1 2 nan 1 2", r"a probability in \[0, 1\] instead of 'nan'"),
+        ("900 1 2 0.7 2 1", r"the better \(lower\) rank"),
+        ("900 1 2 0.3 1 2", r"the better \(lower\) rank"),
         ("2 1 2 0.7 1 2", "each pair once"),
-        ("900 2 1 0.7 1 2", "two photos, the lower number first"),
-        ("900 0 1 0.7 1 2", "a positive whole number for '0'"),
+        ("900 2 1 0.7 1 2", "two photos with photo_a < photo_b"),
+        ("900 0 1 0.7 1 2", "a positive integer instead of '0'"),
         ("<!DOCTYPE html>", "the columns `series photo_a photo_b"),
     ],
 )
@@ -190,7 +195,7 @@ def test_a_broken_line_is_named(tmp_path, line, expected):
 
 
 def test_a_photo_with_two_ranks_is_refused():
-    with pytest.raises(ValueError, match="list, line 2: Expected photo 1 at rank 1 as before"):
+    with pytest.raises(ValueError, match="list, line 2: Expected rank 1 for photo 1, as in an"):
         pair_lists.read_pair_list("1 1 2 0.7 1 2\n1 1 3 0.7 2 3\n", "list")
 
 
@@ -205,7 +210,7 @@ def test_a_truncated_zip_is_refused(tmp_path):
     content = (copy / "train_val.zip").read_bytes()
     (copy / "train_val.zip").write_bytes(content[: len(content) // 2])
     message = (
-        rf"Expected a whole zip file at .*train_val.zip. Received: .*{len(content) // 2} bytes"
+        rf"Expected a complete zip file at .*train_val.zip. Received: .*{len(content) // 2} bytes"
     )
     assert_refused(tmp_path, copy, ValueError, message)
 
@@ -214,13 +219,17 @@ def test_a_truncated_zip_is_refused(tmp_path):
 def test_a_missing_list_is_named(tmp_path, split):
     path = f"train_val/{copies.LISTS[split]}"
     copy = broken(tmp_path, lambda files: files.pop(path))
-    assert_refused(tmp_path, copy, FileNotFoundError, f"(?s)Expected {copies.LISTS[split]}.*Fetch")
+    assert_refused(
+        tmp_path, copy, FileNotFoundError, f"(?s)Expected {copies.LISTS[split]}.*Download"
+    )
 
 
 def test_two_different_lists_are_refused(tmp_path):
     other = {"old/train_pairlist.txt": b"1 1 2 0.7 1 2\n"}
     copy = broken(tmp_path, lambda files: files.update(other))
-    message = "Expected one train_pairlist.txt. Received different ones: .*old/train_pairlist.txt"
+    message = (
+        "Expected one train_pairlist.txt. Received several that differ: .*old/train_pairlist.txt"
+    )
     assert_refused(tmp_path, copy, ValueError, message)
 
 
@@ -241,8 +250,11 @@ def test_a_whole_photo_stands_in_for_a_broken_one_of_the_same_name(tmp_path, sma
     ("change", "reason"),
     [
         (lambda files: files.pop("train_val/train_val_imgs/000004-01.JPG"), "missing"),
-        (with_photo(b""), "no photo, but 0 bytes"),
-        (with_photo(b"<!DOCTYPE html><p>Not found"), "no photo, but 27 bytes that begin b'<!DOCT"),
+        (with_photo(b""), "not a photo, but 0 bytes"),
+        (
+            with_photo(b"<!DOCTYPE html><p>Not found"),
+            "not a photo, but 27 bytes that begin with b'<!DOCT",
+        ),
         (with_photo(copies.encode_photo("x", (90, 90))[:-60]), "truncated"),
     ],
 )
@@ -306,7 +318,7 @@ def test_without_a_copy_one_message_tells_all(tmp_path, monkeypatch):
         str(tmp_path / "datasets/downloads/manual"), "Name or service not known",
         "train_val.zip", "test.zip",
         "http://phototriage.cs.princeton.edu", "--manual_dir", "train_pairlist.txt",
-        "000001-01.JPG", "research use; cite the paper; do not pass",
+        "000001-01.JPG", "research use; cite the paper; do not redistribute",
     ):  # fmt: skip
         assert part in message
 
@@ -323,12 +335,13 @@ def test_downloaded_zips_are_taken(tmp_path, monkeypatch, small):
 
 
 def test_a_mistyped_folder_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"Expected --manual_dir to be a folder.*nowhere"):
+    message = "Expected --manual_dir to be an existing folder.*nowhere"
+    with pytest.raises(FileNotFoundError, match=message):
         build(tmp_path, tmp_path / "nowhere")
 
 
 def test_a_mistyped_config_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"Expected the name of a dataset.*photo_triage/review'"):
+    with pytest.raises(ValueError, match=r"Expected a dataset name.*photo_triage/review'"):
         build(tmp_path, None, "photo_triage/review")
 
 
@@ -376,13 +389,13 @@ def test_ties_and_unpublished_labels_weigh_nothing(small):
         series = small.as_dataset(split=split)
         batches = SeriesBatches(series, BatchOptions(image_size=8, pack_size=8))
         assert sum(batch[2].numpy().sum() for batch in batches.as_dataset()) == labelled
-    annotations = metrics.Annotations.from_series(small.as_dataset(split="train"))
+    annotations = Annotations.from_examples(small.as_dataset(split="train"))
     preferences = annotations.preferences
     assert len(preferences) == 160
     told = np.where(preferences == 0.5, 0.9, preferences)
     everything = np.ones((1, annotations.series_count))
     for predictions in (preferences, told):
-        assert metrics.pair_accuracy(predictions, annotations)(everything) == [1.0]
+        assert pair_accuracy(predictions, annotations)(everything) == [1.0]
 
 
 def test_the_best_of_what_is_left_is_right(tmp_path, small):
@@ -390,8 +403,8 @@ def test_the_best_of_what_is_left_is_right(tmp_path, small):
     best = int(np.argmin(ranks[b"000004"])) + 1
     path = f"train_val/train_val_imgs/000004-{best:02d}.JPG"
     builder = build(tmp_path, broken(tmp_path, lambda files: files.pop(path)))
-    annotations = metrics.Annotations.from_series(builder.as_dataset(split="train"))
-    top_1 = metrics.series_top(annotations.preferences, annotations)
+    annotations = Annotations.from_examples(builder.as_dataset(split="train"))
+    top_1 = series_top(annotations.preferences, annotations)
     assert top_1(np.ones((1, annotations.series_count)))[0] > 0.99
 
 
@@ -400,11 +413,10 @@ def test_training_on_no_pair_is_refused(tmp_path, small_copy):
     with pytest.raises(ValueError, match=r"Expected pairs to train on.* at least 1\.0"):
         train(
             tmp_path / "run",
-            "photo_triage",
+            SeriesDataset.open("photo_triage", tmp_path / "datasets"),
             "tiny",
             {"image_size": 32},
-            Recipe(min_agreement=1.0),
-            tmp_path / "datasets",
+            Recipe(min_majority_share=1.0),
         )
 
 
@@ -444,7 +456,7 @@ def test_prepare_and_train_end_to_end(tmp_path, small_copy):
     assert (tmp_path / "run" / "best.keras").exists()
 
 
-def test_the_split_to_judge_by_has_labels(small):
+def test_the_evaluation_split_has_labels(small):
     assert preparation.labelled_split(small) == "validation"
 
 
@@ -648,7 +660,7 @@ def test_a_copy_without_reviews_is_refused(tmp_path, small_copy):
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"reviews": [{}]}', b"\xff",
                                      b'{"reviews": [{"userChoice": "LEFT"}]}'])  # fmt: skip
 def test_broken_reviews_are_refused(content):
-    with pytest.raises(ValueError, match="Expected JSON as"):
+    with pytest.raises(ValueError, match="Expected JSON like"):
         reviews.read_reviews(content)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import keras_series.export.saved_model
+from keras_series.export import export, saved_model
 from keras_series.models import from_preset
-from keras_series.photos.decoding import decode_photos
-from tests.photos_test import draw_photo, encode
+from keras_series.photos import decode_photos
+from tests.drawn_photos import draw_photo, encode
 
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "pipelines.md"
 
@@ -35,10 +35,8 @@ def names(model, tmp_path_factory):
         (folder / "my_photos" / f"{number}.jpg").write_bytes(photo)
     names = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            keras_series.export.saved_model, "_check_in_clean_process", lambda folder: None
-        )
-        keras_series.export.saved_model.export(model, folder / "exported" / "demo")
+        patch.setattr(saved_model, "_check_in_clean_process", lambda folder: None)
+        export(model, folder / "exported" / "demo")
         patch.chdir(folder)
         for example in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL):
             exec(example, names)

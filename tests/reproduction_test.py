@@ -9,11 +9,10 @@ import pytest
 import tensorflow as tf
 
 from keras_series import reproduction
-from keras_series.export.saved_model import export
+from keras_series.export import export
 from keras_series.models import BACKBONES, PRESETS, from_preset
-from keras_series.training.loop import Recipe, compiled_model
-from tests.input_pipeline_test import encode
-from tests.training_test import FewSeries
+from keras_series.training import Recipe, compiled_model
+from tests.examples import FewSeries, encode_grey
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMALL = {"backbone": "tiny", "weights": None, "image_size": 32}
@@ -42,7 +41,7 @@ def live_through(preset, overrides, folder):
     expected = keras.ops.convert_to_numpy(model(photos, training=False))
     np.testing.assert_allclose(reloaded(photos, training=False), expected, atol=1e-4)
     score = tf.saved_model.load(str(export(reloaded, folder / "base"))).signatures["score"]
-    scored = score(photo_bytes=tf.constant([encode(90), b"no photo"]))
+    scored = score(photo_bytes=tf.constant([encode_grey(90), b"no photo"]))
     assert scored["valid"].numpy().tolist() == [True, False]
     assert 0 <= scored["score"].numpy()[0] <= 1
 
@@ -71,23 +70,22 @@ def test_every_row_has_its_flags(preset):
     assert f"--preset={preset}\n" in text
 
 
-def experiment(folder):
-    recipe = Recipe(epochs=1, pack_size=4, learning_rate=0.01)
-    return reproduction.Experiment("few_series", SMALL, recipe, data_dir=folder)
+RECIPE = Recipe(epochs=1, pack_size=4, learning_rate=0.01)
+EXPERIMENT = reproduction.Experiment("few_series", SMALL, RECIPE)
 
 
 def test_a_table_is_made_and_finished_rows_are_taken(data_dir, tmp_path, capsys, monkeypatch):
     title, rows = reproduction.TABLES[4]
     monkeypatch.setitem(reproduction.TABLES, 4, (title, rows[:1]))
-    page = reproduction.reproduce(tmp_path, experiment(data_dir), tables=[4], seeds=1)
+    page = reproduction.reproduce(tmp_path, EXPERIMENT, tables=[4], seeds=1, data_dir=data_dir)
     text = page.read_text()
     assert "| average | 73.01 |" in text
     assert (tmp_path / "table4.png").stat().st_size > 1000
     result = json.loads((tmp_path / "runs/average_pooling-0/result.json").read_text())
     assert (result["seed"], result["split"]) == (0, "test")
     capsys.readouterr()
-    reproduction.reproduce(tmp_path, experiment(data_dir), tables=[4], seeds=1)
-    assert "1 runs, 1 of them finished before." in capsys.readouterr().out
+    reproduction.reproduce(tmp_path, EXPERIMENT, tables=[4], seeds=1, data_dir=data_dir)
+    assert "1 runs, 1 of them finished already." in capsys.readouterr().out
     assert page.read_text() == text
 
 
@@ -96,20 +94,20 @@ def test_another_experiment_in_the_same_folder_is_refused(tmp_path):
     (tmp_path / "runs/paper-0").mkdir(parents=True)
     (tmp_path / "runs/paper-0/metrics.csv").touch()
     with pytest.raises(ValueError, match="other values of: dataset, overrides"):
-        reproduction.reproduce(tmp_path, experiment(tmp_path))
+        reproduction.reproduce(tmp_path, EXPERIMENT)
 
 
 def test_settings_that_failed_at_once_can_be_mended(data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(reproduction, "run_row", lambda *arguments: None)
     monkeypatch.setattr(reproduction, "write_page", lambda *arguments: tmp_path)
     (tmp_path / "settings.json").write_text(json.dumps({"dataset": "mistyped"}))
-    reproduction.reproduce(tmp_path, experiment(data_dir))
+    reproduction.reproduce(tmp_path, EXPERIMENT, data_dir=data_dir)
     assert json.loads((tmp_path / "settings.json").read_text())["dataset"] == "few_series"
 
 
 def test_a_table_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="Expected tables among"):
-        reproduction.reproduce(tmp_path, experiment(tmp_path), tables=[7])
+        reproduction.reproduce(tmp_path, EXPERIMENT, tables=[7])
 
 
 def test_the_mean_over_seeds_by_hand():

@@ -213,7 +213,7 @@ def test_bytes_of_every_value_arrive(server, protocol):
     assert inputs["photo_bytes"].numpy().tolist() == [photo]
 
 
-def test_nothing_to_judge_asks_nothing(server, protocol):
+def test_nothing_to_score_sends_no_request(server, protocol):
     with connect(server, protocol) as client:
         assert client.score([]) == []
         assert client.score([b""]) == [None]

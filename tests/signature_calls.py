@@ -7,11 +7,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.attr_value_pb2 import NameAttrList
 
-from keras_series.export.bradley_terry import bradley_terry
-from keras_series.export.serving_module import ServingModule
+from keras_series.export import ServingModule, bradley_terry_strengths
 from keras_series.models import from_preset
-from keras_series.photos.decoding import decode_photos, resize_photo
-from tests.photos_test import BROKEN, draw_photo, encode
+from keras_series.photos import decode_photos, resize_photo
+from tests.drawn_photos import BROKEN, draw_photo, encode
 
 IMAGE_SIZE = 48
 TOLERANCE = 1e-4
@@ -109,7 +108,7 @@ class Live:
         preference = self.compare(embeddings[first], embeddings[second])["preference"]
         preference = preference.reshape([len(photos)] * 2)
         preference = np.where(np.outer(valid, valid), preference, np.float32(0.5))
-        strength = bradley_terry(preference[np.newaxis], valid[np.newaxis])[0].numpy()
+        strength = bradley_terry_strengths(preference[np.newaxis], valid[np.newaxis])[0].numpy()
         # Best first, then those that are not valid, then those that are not meant.
         order = np.lexsort([-strength, ~valid, np.arange(len(photos)) >= count])
         rank = np.where(np.arange(len(photos)) < count, np.argsort(order) + 1, 0)

@@ -1,37 +1,162 @@
-"""The public names: what others import, and may rely on."""
+"""The public names of every package, which others import and may rely on."""
 
+import importlib
 import subprocess
 import sys
 
 import pytest
 
-import keras_series.layers
-import keras_series.models
-
-
-def test_layers():
-    assert keras_series.layers.__all__ == [
-        "CACell",
-        "ParallelAttentionUnit",
-        "PreferenceHead",
-        "SACell",
-    ]
-
-
-def test_models():
-    assert set(keras_series.models.__all__) >= {
+SURFACE = {
+    "keras_series": ["__version__"],
+    "keras_series.batch_scoring": [
+        "COUNTS",
+        "SCHEMA",
+        "SavedModelHandler",
+        "ScorePhotos",
+        "WriteRows",
+        "check_job",
+        "model_identity",
+        "read_counts",
+        "read_paths",
+        "score_library",
+    ],
+    "keras_series.data": [
+        "Annotations",
+        "BatchOptions",
+        "SeriesBatches",
+        "SeriesDataset",
+        "augment",
+        "compare_in_batches",
+        "draw_augmentation",
+        "embed_examples",
+        "encoded_photos",
+        "map_photos",
+        "pack_series",
+        "photo_batches",
+        "sharpen",
+        "shuffled",
+    ],
+    "keras_series.evaluation": [
+        "METRICS",
+        "PROBABILITY_METRICS",
+        "KerasPredictor",
+        "Predictions",
+        "Predictor",
+        "SavedModelPredictor",
+        "baseline_predictions",
+        "calibration_error",
+        "draw_report",
+        "estimate",
+        "evaluate",
+        "evaluate_model",
+        "find_leaks",
+        "format_report",
+        "kendall_tau",
+        "log_loss",
+        "mean_preferences",
+        "pair_accuracy",
+        "paper_pair_accuracy",
+        "reliability",
+        "resample",
+        "risk_coverage",
+        "risk_coverage_area",
+        "score_consistency",
+        "series_top",
+        "sharpness",
+        "write_page",
+    ],
+    "keras_series.export": [
+        "SIGNATURES",
+        "ExportedModel",
+        "ServingModule",
+        "Signature",
+        "Tensor",
+        "bradley_terry_strengths",
+        "check",
+        "check_exported",
+        "export",
+        "fold_batch_norms",
+        "fold_encoder",
+        "next_version",
+        "rank_by",
+        "read_warmup",
+        "replay_warmup",
+        "write_warmup",
+    ],
+    "keras_series.layers": ["CACell", "ParallelAttentionUnit", "PreferenceHead", "SACell"],
+    "keras_series.models": [
         "BACKBONES",
         "PRESETS",
+        "Backbone",
         "PhotoEncoder",
         "SeriesPreferenceModel",
         "from_preset",
-    }
+    ],
+    "keras_series.photos": [
+        "MAX_PIXELS",
+        "MEAN_COLOUR",
+        "PhotoFormat",
+        "decode_photo",
+        "decode_photos",
+        "resize_photo",
+    ],
+    "keras_series.ranking": [
+        "RankedPhoto",
+        "capture_time",
+        "find_series",
+        "format_series",
+        "printable",
+        "rank_folder",
+        "rank_series",
+        "write_page",
+        "write_table",
+    ],
+    "keras_series.training": [
+        "MONITOR",
+        "MultiRateSGD",
+        "PairAccuracy",
+        "PairCrossentropy",
+        "Recipe",
+        "RunFolder",
+        "RunRecorder",
+        "calibrate",
+        "compiled_model",
+        "fit_temperature",
+        "save_model",
+        "train",
+    ],
+    "keras_series.utils": ["check_option", "new_figure", "replacing", "save_figure"],
+    "tfds_series": ["photo_triage", "synthetic_series"],
+    "tfds_series.photo_triage": ["Builder", "PhotoTriageConfig"],
+    "tfds_series.synthetic_series": ["Builder", "SyntheticSeriesConfig"],
+}
+
+
+@pytest.mark.parametrize("package", SURFACE)
+def test_public_names(package):
+    module = importlib.import_module(package)
+    assert sorted(module.__all__) == sorted(SURFACE[package])
+    for name in module.__all__:
+        assert getattr(module, name) is not None
 
 
 @pytest.mark.parametrize("module", ["keras_series", "tfds_series"])
 def test_import_is_light(module):
-    code = f"import {module}, sys; print('keras' in sys.modules)"
+    code = f"import {module}, sys; print('keras' in sys.modules, 'tensorflow' in sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "False"
+    assert result.stdout.strip() == "False False"
+
+
+def test_an_exported_model_needs_no_other_package():
+    code = (
+        "from keras_series.export import ExportedModel; import sys; "
+        "print(sorted(name for name in sys.modules if name.startswith('keras_series')))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == str(
+        ["keras_series", "keras_series.export", "keras_series.export.exported_model"]
+    )

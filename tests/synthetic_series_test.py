@@ -1,4 +1,9 @@
-"""Tests of tfds_series.synthetic_series."""
+"""Tests of tfds_series.synthetic_series.
+
+They cover the generated examples (pairs, preferences, ranks, sizes, determinism, splits), each
+degradation and its growth with severity, worker processes, and series made of the user's own
+photographs.
+"""
 
 import importlib.resources
 import io
@@ -160,7 +165,7 @@ def test_metadata_files_are_read_by_tfds(tmp_path):
 
 
 def test_invalid_scenes_are_refused():
-    with pytest.raises(ValueError, match="Expected scenes"):
+    with pytest.raises(ValueError, match="Expected scenes to be"):
         SyntheticSeriesConfig(name="wrong", scenes="video")
 
 
@@ -283,7 +288,7 @@ def test_cut_off_takes_a_growing_share_of_the_subject():
     [
         (np.zeros((4, 4), np.uint8), "noise", 0.5, "Expected a uint8 photo"),
         (np.zeros((4, 4, 3)), "noise", 0.5, "Expected a uint8 photo"),
-        (np.zeros((4, 4, 3), np.uint8), "rain", 0.5, "Expected a kind of"),
+        (np.zeros((4, 4, 3), np.uint8), "rain", 0.5, "Expected kind to be one of"),
         (np.zeros((4, 4, 3), np.uint8), "noise", 1.5, "Expected a severity"),
     ],
 )
@@ -361,7 +366,7 @@ def test_photos_are_read_upright(tmp_path):
 
 def test_an_empty_folder_says_what_belongs_there(tmp_path):
     (tmp_path / "manual").mkdir()
-    with pytest.raises(AssertionError, match="put your own photographs"):
+    with pytest.raises(AssertionError, match="three different photographs of your own"):
         build_photos(tmp_path, tmp_path / "manual")
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from keras_series.export.saved_model import export
+from keras_series.export import export
 from tests.signature_calls import CALLS, SIGNATURES, answer_all, check_same, feed, make_model
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""TFDS builders of photo series; importing it makes `tfds.load("photo_triage")` work."""
+"""TFDS builders of photo series. Importing it registers them for `tfds.load("photo_triage")`."""
 
 from tfds_series import photo_triage, synthetic_series
 

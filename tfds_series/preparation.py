@@ -1,41 +1,48 @@
-"""Preparing a dataset of series, and looking at it."""
+"""Prepares datasets of photo series and shows what they contain."""
 
 import io
 import itertools
 import os
 import pathlib
 import shutil
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
+# Pixels on a contact sheet: the largest width and height of a photo, and the height of a text line.
 THUMBNAIL = (160, 120)
 LINE = 14
 
 
-def prepare(dataset, data_dir=None, manual_dir=None):
-    """Prepares a dataset unless it is there already.
+def prepare(
+    dataset: str,
+    data_dir: pathlib.Path | str | None = None,
+    manual_dir: pathlib.Path | str | None = None,
+) -> tfds.core.DatasetBuilder:
+    """Prepares a dataset unless it is already prepared.
 
     Args:
-        dataset: A TFDS name, as `"synthetic_series/scenes"`.
-        data_dir: Where TFDS keeps its datasets. Defaults to TFDS' own choice.
-        manual_dir: Folder of what the user must provide, as photographs. Defaults to TFDS' own
-            choice, `downloads/manual` in `data_dir`.
+        dataset: TFDS name, such as `"synthetic_series/scenes"`.
+        data_dir: Directory of the prepared datasets. Defaults to TFDS's own,
+            `~/tensorflow_datasets`.
+        manual_dir: Folder with the files that the user must provide, such as photographs. Defaults
+            to TFDS's own, `downloads/manual` in `data_dir`.
 
     Returns:
-        The prepared TFDS builder.
+        The TFDS builder of the prepared dataset.
 
     Raises:
-        ValueError: If there is no such dataset.
-        FileNotFoundError: If `manual_dir` is given and no folder, or if the dataset needs one and
-            it is missing or empty. The message says what to put there.
+        ValueError: If no such dataset exists.
+        FileNotFoundError: If `manual_dir` is given but is not a folder, or if the dataset needs a
+            manual directory that is missing or empty. The message says what belongs in it.
     """
     if manual_dir is not None:
         manual_dir = os.path.expanduser(manual_dir)
         if not os.path.isdir(manual_dir):
             raise FileNotFoundError(
-                f"Expected --manual_dir to be a folder. Received: {manual_dir!r}, which is none"
+                f"Expected --manual_dir to be an existing folder. Received: {manual_dir!r}"
             )
     builder = _find_builder(dataset, data_dir)
     try:
@@ -44,7 +51,7 @@ def prepare(dataset, data_dir=None, manual_dir=None):
         )
     except Exception as error:
         if (finished := _find_builder(dataset, data_dir)).is_prepared():
-            return finished  # By another process, meanwhile.
+            return finished  # Another process has finished it in the meantime.
         if isinstance(error, AssertionError) and "Manual directory" in str(error):
             raise FileNotFoundError(str(error)) from error
         raise
@@ -52,21 +59,25 @@ def prepare(dataset, data_dir=None, manual_dir=None):
     return builder
 
 
-def _find_builder(dataset, data_dir):
+def _find_builder(dataset: str, data_dir: pathlib.Path | str | None) -> tfds.core.DatasetBuilder:
     try:
         return tfds.builder(dataset, data_dir=data_dir)
-    # TFDS has the first for an unknown name and the second for an unknown config.
+    # TFDS raises the first for an unknown name and the second for an unknown config.
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         raise ValueError(
-            "Expected the name of a dataset, as synthetic_series/scenes or photo_triage/reviews. "
+            "Expected a dataset name such as synthetic_series/scenes or photo_triage/reviews. "
             f"Received: {dataset!r} ({str(error).partition(chr(10))[0]})"
         ) from error
 
 
-def count(builder):
-    """Series, photos, pairs and ties of each split, as `{split: (series, photos, pairs, ties)}`.
+def count(builder: tfds.core.DatasetBuilder) -> dict[str, tuple[int, int, int, int]]:
+    """Counts the series, photos, pairs and ties of each split.
 
-    A tie is a pair with a preference of exactly 0.5.
+    Args:
+        builder: TFDS builder of a prepared dataset.
+
+    Returns:
+        `{split: (series, photos, pairs, ties)}`. A tie is a pair with a preference of exactly 0.5.
     """
     counts = {}
     for split in builder.info.splits:
@@ -79,11 +90,18 @@ def count(builder):
     return counts
 
 
-def describe(builder):
-    """What was built, as a table for the screen.
+def describe(builder: tfds.core.DatasetBuilder) -> str:
+    """Describes a prepared dataset as a text table.
 
-    Beside the counts of each split stands what the published dataset has, where the builder tells
-    it; below, what was left out.
+    The table has the counts of each split, followed by those of the published dataset if the
+    builder has `PUBLISHED_COUNTS`. The lines below the table list the dataset's metadata, such as
+    the photos that were left out.
+
+    Args:
+        builder: TFDS builder of a prepared dataset.
+
+    Returns:
+        Text of several lines.
     """
     lines = [builder.info.full_name, f"{'split':<14}" + _row("series", "photos", "pairs", "ties")]
     published = getattr(builder, "PUBLISHED_COUNTS", {})
@@ -97,11 +115,15 @@ def describe(builder):
     return "\n".join(lines)
 
 
-def check_split(builder, split):
-    """Refuses a split that the dataset has not, as `"test"` or `"test[:100]"`.
+def check_split(builder: tfds.core.DatasetBuilder, split: str) -> None:
+    """Checks that a dataset has a split.
+
+    Args:
+        builder: TFDS builder of a prepared dataset.
+        split: TFDS split, such as `"test"` or `"test[:100]"`.
 
     Raises:
-        ValueError: With the splits that there are.
+        ValueError: If there is no such split. The message lists the existing splits.
     """
     if split.split("[")[0] not in builder.info.splits:
         raise ValueError(
@@ -110,8 +132,15 @@ def check_split(builder, split):
         )
 
 
-def labelled_split(builder):
-    """The split to judge by: `"test"`, or `"validation"` if the test labels are not published."""
+def labelled_split(builder: tfds.core.DatasetBuilder) -> str:
+    """Returns the split to evaluate on.
+
+    Args:
+        builder: TFDS builder of a prepared dataset.
+
+    Returns:
+        `"test"`, or `"validation"` if the labels of `"test"` are not published.
+    """
     if "test" in builder.info.splits:
         (example,) = first_series(builder, "test", 1)
         if (example["pairs"]["preference"] >= 0).any():
@@ -119,21 +148,33 @@ def labelled_split(builder):
     return "validation"
 
 
-def first_series(builder, split, number):
-    """The first series of a split, as a list of NumPy examples."""
+def first_series(builder: tfds.core.DatasetBuilder, split: str, number: int) -> list[dict]:
+    """Returns the first series of a split.
+
+    Args:
+        builder: TFDS builder of a prepared dataset.
+        split: TFDS split, such as `"test"` or `"test[:100]"`.
+        number: Integer, the largest number of series to return.
+
+    Returns:
+        List of examples as nested dictionaries of NumPy arrays.
+
+    Raises:
+        ValueError: If there is no such split.
+    """
     check_split(builder, split)
     return list(itertools.islice(tfds.as_numpy(builder.as_dataset(split=split)), number))
 
 
-def draw_contact_sheet(examples, path):
-    """Draws series one below the other, the best photo first, as a PNG.
+def draw_contact_sheet(examples: Sequence[dict], path: pathlib.Path | str) -> None:
+    """Draws a contact sheet with one series per row, the best photo first.
 
-    Under each photo stands its rank, and its degradation and severity where they are known; then
-    the share of people who prefer it to each of the photos to its right.
+    The caption of a photo gives its rank, its degradation and severity if they are known, and the
+    percentage of people who prefer it to each photo on its right.
 
     Args:
-        examples: Series, as `first_series` gives them.
-        path: File to write.
+        examples: List of series as `first_series` returns them.
+        path: PNG file to write.
     """
     sizes = [len(example["photos"]["rank"]) for example in examples]
     width, heights = THUMBNAIL[0] + 4, [THUMBNAIL[1] + LINE * size + 8 for size in sizes]
@@ -148,14 +189,15 @@ def draw_contact_sheet(examples, path):
     sheet.save(path)
 
 
-def write_photos(examples, folder):
-    """Writes the photos of series as files, a folder for each series.
+def write_photos(examples: Sequence[dict], folder: pathlib.Path | str) -> None:
+    """Writes the photos of each series to a folder named by the series' identifier.
 
-    A file's name tells its place and, where they are known, its degradation and severity.
+    A file name consists of the photo's position in the series, counted from 1, and its degradation
+    and severity if they are known.
 
     Args:
-        examples: Series, as `first_series` gives them.
-        folder: Folder to write to, made if it is missing.
+        examples: List of series as `first_series` returns them.
+        folder: Folder to write to. It is created if it does not exist.
     """
     for example in examples:
         target = pathlib.Path(folder, example["series_id"].decode())
@@ -165,19 +207,19 @@ def write_photos(examples, folder):
             (target / f"{name}.jpg").write_bytes(photo_bytes)
 
 
-def _remove_interrupted(builder):
-    """Removes what builds that were killed have left beside the dataset."""
-    # A build that still runs loses nothing by it: it could not replace the finished one.
+def _remove_interrupted(builder: tfds.core.DatasetBuilder) -> None:
+    """Removes the incomplete folders of interrupted builds next to the dataset."""
+    # This cannot hurt a build that is still running, as it could not replace the finished one.
     for path in builder.data_path.parent.glob(f"incomplete.*_{builder.data_path.name}"):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _row(*cells):
+def _row(*cells: str | int | None) -> str:
     return "".join(f"{'-' if cell is None else cell:>8}" for cell in cells)
 
 
-def _listed(value, longest=5):
-    """Numbers as they are; of lists and dictionaries the size and the first entries."""
+def _listed(value: object, longest: int = 5) -> str:
+    """Formats a number as it is, and a list or dictionary as its size and first entries."""
     if not isinstance(value, (list, dict)):
         return str(value)
     entries = [f"{key} ({value[key]})" if isinstance(value, dict) else str(key) for key in value]
@@ -185,7 +227,9 @@ def _listed(value, longest=5):
     return f"{len(entries)}: {', '.join(entries[:longest])}{rest}"
 
 
-def _draw_photo(sheet, corner, photo_bytes, lines):
+def _draw_photo(
+    sheet: Image.Image, corner: tuple[int, int], photo_bytes: bytes, lines: list[str]
+) -> None:
     photo = Image.open(io.BytesIO(photo_bytes)).convert("RGB")
     photo.thumbnail(THUMBNAIL)
     sheet.paste(photo, corner)
@@ -193,13 +237,13 @@ def _draw_photo(sheet, corner, photo_bytes, lines):
     ImageDraw.Draw(sheet).text((corner[0], corner[1] + THUMBNAIL[1]), text, fill="black")
 
 
-def _rank_label(photos, place):
+def _rank_label(photos: dict, place: int) -> str:
     rank = photos["rank"][place]
     return " ".join([f"#{rank}" if rank else "rank unknown", *_degradation(photos, place)])
 
 
-def _preference_labels(example, place, others):
-    """Lines as "85% over #2", one for each of the other photos whose preference is published."""
+def _preference_labels(example: dict, place: int, others: Sequence[int]) -> list[str]:
+    """Returns lines such as "85% over #2", one for each published preference over the others."""
     pairs = example["pairs"]
     shares = {}
     for first, second, preference in zip(
@@ -214,7 +258,7 @@ def _preference_labels(example, place, others):
     ]
 
 
-def _degradation(photos, place):
+def _degradation(photos: dict, place: int) -> list[str]:
     if "degradation" not in photos:
         return []
     return [photos["degradation"][place].decode(), f"{photos['severity'][place]:.2f}"]

@@ -1,8 +1,12 @@
-"""Rows of scored photos in Parquet files: written whole by Apache Beam, and read again."""
+"""Rows of scored photos, written to Parquet files by Apache Beam and read again."""
+
+from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import uuid
+from collections.abc import Iterator
 
 import apache_beam as beam
 import pyarrow as pa
@@ -10,9 +14,9 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-# The key of a Parquet file's metadata that names the model of its rows, see `model_identity`.
+# Metadata key of a Parquet file for the model that made its rows, see `model_identity`.
 MODEL_KEY = b"keras_series.model"
-# Ten thousand rows are 6 MB: that much a worker holds before it writes.
+# Rows that a worker holds before it writes them; 10,000 rows are 6 MB.
 ROW_GROUP = 10_000
 
 SCHEMA = pa.schema(
@@ -29,23 +33,30 @@ SCHEMA = pa.schema(
 class WriteRows(beam.PTransform):
     """Writes the rows of `ScorePhotos` to new Parquet files in a folder.
 
-    Each is written to a hidden file and renamed when Beam has taken the rows in it for done: what
-    stands under `*.parquet` is whole, and has a row once even where a runner tried twice. Gives the
-    paths of the files; without a row there is none.
+    Each file is written under a hidden name and renamed once Beam commits the bundle; retries never
+    duplicate rows. So every `*.parquet` file is whole. The outputs are the paths of the files; if
+    there are no rows, there is no file.
 
     Args:
-        folder: On any file system that Beam writes.
-        run: Name of the run, the beginning of the files' names.
-        model: Folder of the exported model that made the rows, to be named in the files' metadata.
+        folder: Folder on any file system that Beam writes.
+        run: String, the name of the run, with which the names of the files begin. Defaults to
+            `new_run()`.
+        model: Folder of the exported version that made the rows, which is recorded in the metadata
+            of the files. Defaults to none.
     """
 
-    def __init__(self, folder, run=None, model=None):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        run: str | None = None,
+        model: str | os.PathLike | None = None,
+    ):
         super().__init__()
         self._folder = str(folder)
         self._run = run or new_run()
         self._schema = SCHEMA.with_metadata(model and {MODEL_KEY: model_identity(model)})
 
-    def expand(self, rows):
+    def expand(self, rows: beam.PCollection) -> beam.PCollection:
         if not rows.windowing.is_default():
             raise ValueError(
                 f"Expected rows in the global window. Received: {rows.windowing.windowfn}"
@@ -53,42 +64,46 @@ class WriteRows(beam.PTransform):
         return (
             rows
             | "Write" >> beam.ParDo(_Write(self._folder, self._run, self._schema))
-            # What is behind it happens once what is before it is final.
+            # The next step runs only once the output of the last one is final.
             | "Settle" >> beam.Reshuffle()
             | "Publish" >> beam.Map(_publish)
         )
 
 
-def model_identity(model):
-    """What tells exports apart, and is the same for copies of one: 64 hexadecimal digits.
+def model_identity(model: str | os.PathLike) -> str:
+    """Returns 64 hexadecimal digits that differ between exports and are the same for copies of one.
 
     Args:
-        model: Folder of a SavedModel, on any file system that Beam reads.
+        model: Folder of a SavedModel on any file system that Beam reads.
     """
-    # TensorFlow draws a part of it anew whenever it writes a SavedModel.
+    # TensorFlow draws a part of the fingerprint at random whenever it writes a SavedModel.
     with _open(FileSystems.join(model, "fingerprint.pb")) as file:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def check_model_of_rows(model, folder):
-    """Refuses a folder that has rows of another model, where that is known.
+def check_model_of_rows(model: str | os.PathLike, folder: str) -> None:
+    """Raises an error if a folder has rows of another model, where the files say so.
+
+    Args:
+        model: Folder of an exported version.
+        folder: Folder of Parquet files.
 
     Raises:
-        ValueError: If it has.
+        ValueError: If there are rows of another model.
     """
     for shard in FileSystems.match([shards(folder)], limits=[1])[0].metadata_list:
         with _open(shard.path) as file:
             made_by = (pq.read_schema(file).metadata or {}).get(MODEL_KEY)
         if made_by and made_by.decode() != model_identity(model):
             raise ValueError(
-                f"Expected an output of the model {model!r}, or a new folder, as scores and "
+                f"Expected an output of the model {model!r}, or a new folder, since the scores and "
                 "embeddings of two models cannot be compared. "
                 f"Received: {folder!r}, which has those of another model"
             )
 
 
-def new_run():
-    """A name for a run: they sort by time, and no two are the same."""
+def new_run() -> str:
+    """Returns a unique name for a run. Names sort by time."""
     now = datetime.datetime.now(datetime.timezone.utc)
     return f"scores-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
 
@@ -134,27 +149,40 @@ class _Write(beam.DoFn):
 
 def _publish(paths):
     partial, final = paths
-    # A runner that repeats this step finds the file moved.
+    # A runner that repeats this step finds the file already renamed.
     if not FileSystems.exists(final):
         FileSystems.rename([partial], [final])
     return final
 
 
-def remove_partial(folder, run):
-    """Removes the hidden files of a run: of bundles tried again, or of one that failed."""
+def remove_partial(folder: str, run: str) -> None:
+    """Removes the hidden files of a run, which repeated or failed bundles leave behind.
+
+    Args:
+        folder: Folder of Parquet files.
+        run: String, the name of the run.
+    """
     pattern = FileSystems.join(folder, f".{run}-*.partial")
     left = [file.path for file in FileSystems.match([pattern])[0].metadata_list]
     if left:
         FileSystems.delete(left)
 
 
-def shards(folder):
-    """The glob of the files in a folder that are whole."""
+def shards(folder: str) -> str:
+    """Returns the glob of the whole files in a folder.
+
+    Args:
+        folder: Folder of Parquet files.
+    """
     return FileSystems.join(folder, "*.parquet")
 
 
-def read_paths(path):
-    """Yields the paths of the photos that have a row in a file."""
+def read_paths(path: str) -> Iterator[str]:
+    """Yields the paths of the photos in a file.
+
+    Args:
+        path: Parquet file.
+    """
     with _open(path) as file:
         for batch in pq.ParquetFile(file).iter_batches(columns=["path"]):
             yield from batch.column("path").to_pylist()

@@ -1,11 +1,15 @@
-"""Scores and embeddings of photo libraries beyond one machine, as Apache Beam transforms.
+"""Scores and embeddings of photo libraries, on one machine or many, as Apache Beam transforms.
 
-`score_library` does all of it; `ScorePhotos`, `WriteRows` and `SavedModelHandler` are its parts,
-for pipelines of one's own. They need an exported model and TensorFlow, and no Keras.
+`score_library` is the whole job. `ScorePhotos`, `WriteRows` and `SavedModelHandler` are its parts,
+for other pipelines. They need an exported model and TensorFlow, but not Keras.
 """
 
+from __future__ import annotations
+
+import functools
 import os
 import zlib
+from collections.abc import Sequence
 
 try:
     import apache_beam as beam
@@ -29,45 +33,60 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.ml.inference.base import KeyedModelHandler, ModelHandler, RunInference
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from keras_series.export import ExportedModel, check_exported
 
 SIGNATURE = "score_and_embed"
 NAMESPACE = "keras_series"
 COUNTS = ("found", "done", "scored", "undecodable", "unreadable")
 NOT_DECODABLE = "not a photo that can be decoded"
-# What is larger is a film, or not to be held in memory beside a model.
+# Larger files are films, or too large to hold in memory next to a model.
 MAX_PHOTO_BYTES = 256 * 2**20
 
 
 class SavedModelHandler(ModelHandler):
-    """Runs a signature of a SavedModel on encoded photos, for `RunInference`.
+    """Runs a signature of an exported model on encoded photos, for `RunInference`.
 
-    Takes `bytes`, or `(key, bytes)` inside a `KeyedModelHandler`, and gives for each a dictionary
-    of NumPy values, the signature's outputs by name. Beam loads the model once a process.
+    The inputs are `bytes`, or `(key, bytes)` inside a `KeyedModelHandler`. The output for each is a
+    dictionary of NumPy values, the outputs of the signature by name. Beam loads the model once per
+    process.
 
     Args:
-        model: Folder of an exported model, `<base>/<version>`, on any file system that TensorFlow
-            reads; every worker must see it.
-        signature: One that takes `photo_bytes`.
-        max_batch_size: Photos in a batch, at most.
-        max_batch_bytes: Encoded bytes in a batch, at most; a larger photo is a batch of its own.
+        model: Folder of an exported version, `<base>/<version>`, on any file system that TensorFlow
+            reads. Every worker must have access to it.
+        signature: String, a signature whose only input is `photo_bytes`. Defaults to
+            `"score_and_embed"`.
+        max_batch_size: Integer, largest number of photos in a batch. Defaults to 32.
+        max_batch_bytes: Integer, largest number of encoded bytes in a batch. A larger photo is in a
+            batch alone. Defaults to 64 MiB.
+
+    Raises:
+        ValueError: If a batch could not hold one photo of one byte.
     """
 
-    def __init__(self, model, signature=SIGNATURE, max_batch_size=32, max_batch_bytes=64 * 2**20):
+    def __init__(
+        self,
+        model: str | os.PathLike,
+        signature: str = SIGNATURE,
+        max_batch_size: int = 32,
+        max_batch_bytes: int = 64 * 2**20,
+    ):
         super().__init__()
-        self.model = str(model)
+        self.model = os.fspath(model)
         if not 1 <= max_batch_size <= max_batch_bytes:
             raise ValueError(
                 "Expected batches of at least one photo, and of at least as many bytes as photos. "
                 f"Received: {max_batch_size=}, {max_batch_bytes=}"
             )
         self._signature = signature
-        # Beam bounds one number, and we two: no photo counts for fewer bytes than a full batch has
-        # for each. (`max_batch_weight` of Beam 2.77's handlers is refused by its own batching.)
+        # Beam limits one number, and a batch has two limits. So a photo counts for at least its
+        # part of a full batch. (Beam 2.77 refuses the `max_batch_weight` of its own handlers.)
         self._least_bytes = max_batch_bytes // max_batch_size
         self._batch_bytes = self._least_bytes * max_batch_size
 
-    def batch_elements_kwargs(self):
-        # With the least equal to the most, Beam fills batches instead of trying sizes out.
+    def batch_elements_kwargs(self) -> dict:
+        # With equal minimum and maximum, Beam fills batches instead of trying sizes.
         return {
             "min_batch_size": self._batch_bytes,
             "max_batch_size": self._batch_bytes,
@@ -76,53 +95,51 @@ class SavedModelHandler(ModelHandler):
 
     def _bytes(self, example):
         photo_bytes = example[1] if isinstance(example, tuple) else example
-        # Before an element above its bound, Beam hands out an empty batch.
+        # Beam emits an empty batch before an element that exceeds the limit.
         return min(max(len(photo_bytes), self._least_bytes), self._batch_bytes)
 
-    def load_model(self):
-        import tensorflow as tf  # Workers alone need it, and it takes seconds.
+    def load_model(self) -> ExportedModel:
+        return ExportedModel(self.model, signatures=[self._signature])
 
-        model = tf.saved_model.load(self.model)
-        if self._signature not in model.signatures:
-            raise ValueError(_no_signature(self.model, self._signature, model.signatures))
-        return model
+    def run_inference(
+        self, batch: Sequence[bytes], model: ExportedModel, inference_args: object = None
+    ) -> list[dict[str, np.ndarray]]:
+        outputs = model.run(self._signature, photo_bytes=list(batch))
+        return [{name: array[at] for name, array in outputs.items()} for at in range(len(batch))]
 
-    def run_inference(self, batch, model, inference_args=None):
-        import tensorflow as tf
-
-        outputs = model.signatures[self._signature](photo_bytes=tf.constant(list(batch)))
-        arrays = {name: value.numpy() for name, value in outputs.items()}
-        return [{name: array[at] for name, array in arrays.items()} for at in range(len(batch))]
-
-    def get_num_bytes(self, batch):
+    def get_num_bytes(self, batch: Sequence[bytes]) -> int:
         return sum(map(len, batch))
 
-    def get_metrics_namespace(self):
+    def get_metrics_namespace(self) -> str:
         return NAMESPACE
 
 
 class ScorePhotos(beam.PTransform):
-    """Files to rows: path, score, embedding, valid and error.
+    """Turns files into rows with path, score, embedding, valid and error.
 
-    Takes what `fileio.MatchFiles` and `fileio.MatchAll` give, and gives for every file a dictionary
-    as `parquet_rows.SCHEMA` has it. A file that cannot be read or decoded is a row without score,
-    with `error`.
+    The inputs are the outputs of `fileio.MatchFiles` or `fileio.MatchAll`. The output for each file
+    is a dictionary with the fields of `SCHEMA`. A file that cannot be read or decoded becomes a row
+    with an `error` and without a score.
 
     Args:
-        model: Folder of an exported model, or a `SavedModelHandler`.
-        max_photo_bytes: Larger files are not read.
+        model: Folder of an exported version, or a `SavedModelHandler`.
+        max_photo_bytes: Integer. Larger files are not read. Defaults to 256 MiB.
     """
 
-    def __init__(self, model, max_photo_bytes=MAX_PHOTO_BYTES):
+    def __init__(
+        self,
+        model: str | os.PathLike | SavedModelHandler,
+        max_photo_bytes: int = MAX_PHOTO_BYTES,
+    ):
         super().__init__()
         handler = model if isinstance(model, SavedModelHandler) else SavedModelHandler(model)
         self._handler = KeyedModelHandler(handler)
         self._max_photo_bytes = max_photo_bytes
 
-    def expand(self, files):
+    def expand(self, files: beam.PCollection) -> beam.PCollection:
         read = (
             files
-            # Names are dealt out to all workers; the photos themselves never travel between them.
+            # Distributes the names to all workers. The photos never travel between workers.
             | "Spread" >> beam.Reshuffle()
             | "Open" >> fileio.ReadMatches(CompressionTypes.UNCOMPRESSED)
             | "Read" >> beam.ParDo(_Read(self._max_photo_bytes)).with_outputs("rest", main="photos")
@@ -131,19 +148,27 @@ class ScorePhotos(beam.PTransform):
         return (scored, read.rest) | "Together" >> beam.Flatten()
 
 
-def score_library(photos, model, output, options=None, part=0, parts=1):
-    """Scores the photos that a glob finds and that do not stand in the output yet.
+def score_library(
+    photos: str,
+    model: str | os.PathLike | SavedModelHandler,
+    output: str,
+    options: PipelineOptions | None = None,
+    part: int = 0,
+    parts: int = 1,
+) -> dict[str, int]:
+    """Scores the photos that match a glob and are not in the output yet.
 
     Args:
-        photos: Glob on any file system that Beam reads; `**` crosses folders.
-        model: Folder of an exported model, or a `SavedModelHandler`.
-        output: Folder of Parquet files. See `WriteRows`.
-        options: Beam's `PipelineOptions`.
-        part: Which part of the library to score, from 0.
-        parts: Into how many parts it is divided, by a hash of the path.
+        photos: Glob on any file system that Beam reads. `**` crosses folders.
+        model: Folder of an exported version, or a `SavedModelHandler`.
+        output: Folder of Parquet files, see `WriteRows`.
+        options: Beam's `PipelineOptions`. Defaults to Beam's defaults.
+        part: Integer in [0, parts), the part of the library to score. Defaults to 0.
+        parts: Integer, at least 1. Number of parts that the library is divided into, by a hash of
+            the path. Defaults to 1.
 
     Returns:
-        Dictionary of numbers of photos, by the names in `COUNTS`.
+        Dictionary of numbers of photos, with the keys `COUNTS`.
 
     Raises:
         ValueError: If the output has rows of another model.
@@ -178,41 +203,43 @@ def score_library(photos, model, output, options=None, part=0, parts=1):
     return read_counts(result)
 
 
-def read_counts(result):
-    """The numbers of photos that a pipeline's result has, by the names in `COUNTS`."""
+def read_counts(result: beam.runners.runner.PipelineResult) -> dict[str, int]:
+    """Returns the numbers of photos of a finished pipeline, with the keys `COUNTS`.
+
+    Args:
+        result: What `pipeline.run()` returns.
+    """
     found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
     counters = {counter.key.metric.name: counter.result for counter in found}
     return {name: counters.get(name, 0) for name in COUNTS}
 
 
-def check(photos, model, output, signature=SIGNATURE):
-    """Refuses, before a pipeline is started, what would fail on its workers. Makes the output.
+def check_job(photos: str, model: str, output: str, signature: str = SIGNATURE) -> None:
+    """Creates the output folder, and raises an error for what would fail on workers.
+
+    Args:
+        photos: Glob of the photos.
+        model: Folder of an exported version.
+        output: Folder of Parquet files. It is created if it does not exist.
+        signature: String, the signature that is used. Defaults to `"score_and_embed"`.
 
     Raises:
-        ValueError: If no file matches or the model has no such signature.
-        OSError: If the output is no folder and cannot be made one.
+        ValueError: If no file matches, or the model has no such signature.
+        FileNotFoundError: If there is no exported model.
+        OSError: If the output is not a folder and cannot be created, or is not writable.
     """
     if os.path.isdir(photos):
         expected = os.path.join(photos, "**.jpg")
         raise ValueError(f"Expected a glob, as {expected!r}. Received: the folder {photos!r}")
     if not FileSystems.match([photos], limits=[1])[0].metadata_list:
         raise ValueError(f"Expected a glob that matches photos. Received: none match {photos!r}")
-    path = FileSystems.join(model, "saved_model.pb")
-    if not FileSystems.exists(path):
-        raise ValueError(
-            "Expected the folder of an exported version, with saved_model.pb in it. "
-            f"Received: {model!r}"
-        )
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        names = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0].signature_def
-    if signature not in names:
-        raise ValueError(_no_signature(model, signature, names))
+    # Beam may read file systems that TensorFlow does not read.
+    open_file = functools.partial(FileSystems.open, compression_type=CompressionTypes.UNCOMPRESSED)
+    check_exported(model, [signature], open_file)
     if not FileSystems.exists(output):
         FileSystems.mkdirs(output)
     if os.path.exists(output) and not (os.path.isdir(output) and os.access(output, os.W_OK)):
-        raise OSError(f"Expected a folder that can be written. Received: {output!r}")
+        raise OSError(f"Expected a writable folder. Received: {output!r}")
 
 
 class _Choose(beam.DoFn):
@@ -236,7 +263,7 @@ class _Read(beam.DoFn):
         path = _text(file.metadata.path)
         try:
             yield path, self._read(file)
-        # Each file system has errors of its own, and no file may fail the others.
+        # File systems raise errors of many types, and no file may fail the others.
         except Exception as error:
             _count("unreadable")
             yield beam.pvalue.TaggedOutput("rest", _unscored(path, _text(str(error))))
@@ -268,16 +295,9 @@ def _unscored(path, error):
 
 
 def _text(text):
-    # File names need not be UTF-8; columns of text are.
+    # File names may not be UTF-8, but text columns must be.
     return text.encode(errors="backslashreplace").decode()
 
 
 def _count(name):
     Metrics.counter(NAMESPACE, name).inc()
-
-
-def _no_signature(model, signature, names):
-    return (
-        f"Expected a model with the signature {signature!r}, as export.py writes it. "
-        f"Received: {model!r} with {', '.join(sorted(names))}"
-    )

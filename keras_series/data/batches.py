@@ -1,21 +1,16 @@
-"""Series of photos as TFDS keeps them, to batches as models take them."""
+"""TFDS examples to batches of static shape, as models take them."""
+
+from __future__ import annotations
 
 import dataclasses
-import zlib
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from keras_series.photos.decoding import decode_photos
-from tfds_series.preparation import check_split, labelled_split, prepare
-
-# Packs that are filled side by side, and series that are shuffled among each other: enough to leave
-# hardly a place empty and to mix well (TFDS mixes when it writes), few enough to stay below 400 MB
-# of encoded photos.
-_OPEN_PACKS = 8
-_SHUFFLE_BUFFER = 1000
-# Up to it drawn scenes have all the local contrast that photographs have.
-_MOST_SHARPENING = 2.0
+from keras_series.data.augmentation import augment, draw_augmentation
+from keras_series.data.packing import pack_series, shuffled
+from keras_series.photos import decode_photos
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,17 +18,20 @@ class BatchOptions:
     """How series become batches.
 
     Attributes:
-        image_size: Height and width that photos are brought to.
-        resize: `"crop"` or `"pad"`, see `keras_series.photos.decoding.resize_photo`.
-        pack_size: N, photos packed side by side, whole series only.
-        batch_size: B, packs in a batch.
-        labels: `"hard"` (1 where most people prefer the first photo) or `"soft"` (their share).
-        min_agreement: Pairs with max(p, 1 - p) below it weigh nothing.
-        shuffle: Whether the order changes with `seed` and epoch; otherwise it is the dataset's.
-        augment: Whether half the series are mirrored and each is sharpened by an amount of its own,
-            all photos of a series alike, chosen by `seed`, epoch and series. Photographs differ in
-            sharpness as they come, by camera and resizing, and it is the same for all of a series.
-        seed: Non-negative integer.
+        image_size: Integer, height and width of the decoded photos in pixels.
+        resize: `"crop"` or `"pad"`, see `keras_series.photos.resize_photo`. Defaults to `"crop"`.
+        pack_size: Integer N, the number of photos in a pack. Series are never split between packs.
+            Defaults to 32.
+        batch_size: Integer B, the number of packs in a batch. Defaults to 1.
+        labels: `"hard"` (1 where most people prefer the first photo, else 0) or `"soft"` (the
+            fraction of people who do). Defaults to `"hard"`.
+        min_majority_share: Float in [0.5, 1]. Pairs with max(p, 1 - p) below it have zero weight.
+            Defaults to 0.5.
+        shuffle: Whether the order depends on `seed` and epoch. Otherwise it is the dataset's order.
+            Defaults to `False`.
+        augment: Whether half the series are mirrored and each is sharpened by a random amount, all
+            photos of a series alike. Defaults to `False`.
+        seed: Non-negative integer. Defaults to 0.
     """
 
     image_size: int
@@ -41,7 +39,7 @@ class BatchOptions:
     pack_size: int = 32
     batch_size: int = 1
     labels: str = "hard"
-    min_agreement: float = 0.5
+    min_majority_share: float = 0.5
     shuffle: bool = False
     augment: bool = False
     seed: int = 0
@@ -49,84 +47,57 @@ class BatchOptions:
     def __post_init__(self):
         if self.labels not in ("hard", "soft"):
             raise ValueError(f'Expected labels "hard" or "soft". Received: {self.labels!r}')
-        if not 0.5 <= self.min_agreement <= 1:
+        if not 0.5 <= self.min_majority_share <= 1:
             raise ValueError(
-                f"Expected min_agreement in [0.5, 1]. Received: {self.min_agreement!r}"
+                f"Expected min_majority_share in [0.5, 1]. Received: {self.min_majority_share!r}"
             )
-
-
-def load_series(dataset, split, data_dir=None):
-    """The series of a TFDS dataset, which is prepared if it is not there yet.
-
-    Args:
-        dataset: A TFDS name, as `"synthetic_series/scenes"`.
-        split: A TFDS split, as `"train"` or `"test[:100]"`.
-        data_dir: Where TFDS keeps its datasets. Defaults to TFDS' own choice.
-
-    Returns:
-        `tf.data.Dataset` of examples, always in the same order.
-
-    Raises:
-        ValueError: If there is no such dataset or split.
-        FileNotFoundError: If it needs files of the user's, see `tfds_series.preparation.prepare`.
-    """
-    builder = prepare(dataset, data_dir)
-    check_split(builder, split)
-    return builder.as_dataset(split=split)
-
-
-def evaluation_split(dataset, data_dir=None):
-    """The split of a TFDS dataset to judge a model by, see `labelled_split`."""
-    return labelled_split(prepare(dataset, data_dir))
-
-
-def dataset_name(dataset, data_dir=None):
-    """The full name of a TFDS dataset, with config and version."""
-    return prepare(dataset, data_dir).info.full_name
 
 
 class SeriesBatches:
     """Whole series packed into batches of static shape.
 
-    A batch is `(photos, labels, weights)`: photos `[B, N, S, S, 3]` float32, RGB 0-255; labels `[B,
-    N, N]` float32, where (i, j) says how far photo i is preferred to photo j; weights `[B, N, N]`
-    float32, 1 for each labelled pair in the one direction in which the dataset gives it (the model
-    is swap-symmetric: the other one would say the same) and 0 for all else: pairs across series,
-    ties, pairs without a published label, pairs with a photo that cannot be decoded, and the few
-    places that are left over, which repeat photos of the pack before.
+    A batch is `(photos, labels, weights)`:
 
-    Photos are decoded in parallel while the model works. Only encoded photos of the series at hand
-    are held in memory.
+    - photos: float32 `[B, N, S, S, 3]`, RGB 0-255.
+    - labels: float32 `[B, N, N]`. Entry (i, j) says how far photo i is preferred to photo j.
+    - weights: float32 `[B, N, N]`. 1 for each labelled pair, in the one direction in which the
+      dataset has it (the model is swap-symmetric, so the other direction adds nothing). 0 for
+      everything else: pairs across series, ties, pairs without a published label, pairs with a
+      photo that cannot be decoded, and the few spare places of a pack, which repeat earlier photos.
+
+    Photos are decoded in parallel with the training step. Memory holds only the encoded photos of
+    the series at hand.
 
     Args:
-        series: `tf.data.Dataset` of TFDS examples. It is read once to learn the series' sizes.
+        examples: `tf.data.Dataset` of TFDS examples. It is read once to learn the series' sizes.
         options: `BatchOptions`.
-        epochs: How many there will be. Another order may need another number of packs; each epoch
-            is given as many batches as the longest, and packs that weigh nothing fill it up.
+        epochs: Integer, number of epochs. A different order may need a different number of packs;
+            every epoch has as many batches as the longest one, filled up with packs of zero weight.
+            Defaults to 1.
 
     Attributes:
-        epoch: Read when an iteration starts. With `seed` it fixes the order, so a run that goes on
-            at an epoch sees what it would have seen.
-        batches: Number of batches in every epoch.
-        pairs: Number of pairs that weigh something.
+        epoch: Integer, read when an iteration starts. Together with `seed` it determines the order,
+            so a run that resumes at an epoch sees what an uninterrupted run sees.
+        batches: Integer, number of batches in every epoch.
+        pairs: Integer, number of pairs with nonzero weight.
 
     Raises:
         ValueError: If a series has more photos than a pack.
     """
 
-    def __init__(self, series, options, epochs=1):
-        self.series = series
+    def __init__(self, examples: tf.data.Dataset, options: BatchOptions, epochs: int = 1):
+        self.examples = examples
         self.options = options
         self.epoch = 0
         sizes, self.pairs = [], 0
-        for example in series.as_numpy_iterator():
+        for example in examples.as_numpy_iterator():
             sizes.append(len(example["photos"]["rank"]))
             self.pairs += int(np.count_nonzero(self._labels(example["pairs"]["preference"])[1]))
         packs = max(sum(1 for _ in self._packed(sizes, epoch, int)) for epoch in range(epochs))
         self.batches = -(-packs // options.batch_size)
 
-    def as_dataset(self):
-        """The batches of an epoch, as a `tf.data.Dataset`."""
+    def as_dataset(self) -> tf.data.Dataset:
+        """Returns the batches of one epoch."""
         size = self.options.pack_size
         pairs = tf.TensorSpec([size, size], tf.float32)
         packs = tf.data.Dataset.from_generator(
@@ -144,7 +115,7 @@ class SeriesBatches:
         ).batch(self.options.batch_size, drop_remainder=True)
         return batches.apply(tf.data.experimental.assert_cardinality(self.batches)).prefetch(2)
 
-    def _packed(self, items, epoch, size_of):
+    def _packed(self, items: Iterable, epoch: int, size_of: Callable) -> Iterator[list]:
         options = self.options
         if options.shuffle:
             items = shuffled(items, np.random.default_rng([options.seed, epoch]))
@@ -152,7 +123,7 @@ class SeriesBatches:
 
     def _epoch_arrays(self):
         epoch, number, spare = self.epoch, 0, None
-        for pack in self._packed(self.series.as_numpy_iterator(), epoch, _photo_count):
+        for pack in self._packed(self.examples.as_numpy_iterator(), epoch, _photo_count):
             arrays = self._arrays(pack, epoch, spare)
             yield arrays
             number, spare = number + 1, arrays[0]
@@ -167,158 +138,64 @@ class SeriesBatches:
         labels, weights = np.zeros((2, options.pack_size, options.pack_size), np.float32)
         start = 0
         for example in pack:
-            stop = start + len(example["photos"]["photo_bytes"])
+            stop = start + _photo_count(example)
             photo_bytes[start:stop] = example["photos"]["photo_bytes"]
             if options.augment:
-                mirrored[start:stop], sharpening[start:stop] = self._augmentation(example, epoch)
+                drawn = draw_augmentation(example["series_id"], options.seed, epoch)
+                mirrored[start:stop], sharpening[start:stop] = drawn
             pairs = example["pairs"]
             places = start + pairs["first"], start + pairs["second"]
             labels[places], weights[places] = self._labels(pairs["preference"])
             start = stop
-        # Blank photos would upset the statistics of batch normalisation, so badly that the last
-        # packs of an epoch undo what it has learned: photos that were seen already fill the places.
+        # Blank photos would distort the statistics of batch normalisation so much that the last
+        # packs of an epoch undo what was learned. Photos seen before fill the spare places.
         spare = photo_bytes[:start] if spare is None else spare
         photo_bytes[start:] = np.resize(spare, options.pack_size - start)
         return photo_bytes, mirrored, sharpening, labels, weights
 
     def _labels(self, preference):
-        # Without a published label it is -1.
-        weighs = (preference >= 0) & (preference != 0.5)
-        weighs &= np.maximum(preference, 1 - preference) >= np.float32(self.options.min_agreement)
+        has_weight = (preference >= 0) & (preference != 0.5)  # -1 is not published.
+        majority_share = np.maximum(preference, 1 - preference)
+        has_weight &= majority_share >= np.float32(self.options.min_majority_share)
         label = preference > 0.5 if self.options.labels == "hard" else preference
-        return np.where(weighs, label, 0), weighs
-
-    def _augmentation(self, example, epoch):
-        series_number = zlib.crc32(example["series_id"])
-        generator = np.random.default_rng([self.options.seed, epoch, series_number])
-        return generator.random() < 0.5, generator.uniform(0, _MOST_SHARPENING)
+        return np.where(has_weight, label, 0), has_weight
 
     def _decode(self, photo_bytes, mirrored, sharpening, labels, weights):
         size = self.options.image_size
         photos, valid = decode_photos(photo_bytes, size, self.options.resize)
-        photos = tf.where(mirrored[:, None, None, None], tf.reverse(photos, [2]), photos)
         if self.options.augment:
-            photos = sharpen(photos, sharpening)
+            photos = augment(photos, mirrored, sharpening)
         photos = tf.ensure_shape(photos, [self.options.pack_size, size, size, 3])
         valid = tf.cast(valid, tf.float32)
         return photos, labels, weights * valid[:, None] * valid[None, :]
 
 
-def sharpen(photos, amounts):
-    """Sharpens photos by unsharp masking, with the mean of the 3 x 3 pixels around each.
-
-    Args:
-        photos: float32 `[N, H, W, 3]`, RGB 0-255.
-        amounts: float32 `[N]`, how many times what differs from that mean is added; 0 is none.
-
-    Returns:
-        float32 `[N, H, W, 3]`, RGB 0-255.
-
-    Example:
-
-    >>> photo = tf.constant([0.0, 0.0, 90.0, 90.0])[None, None, :, None]
-    >>> sharpen(photo, tf.constant([1.0])).numpy().ravel().tolist()
-    [0.0, 0.0, 120.0, 90.0]
-    """
-    # Beyond the edges nothing is counted.
-    smooth = tf.nn.avg_pool2d(photos, ksize=3, strides=1, padding="SAME")
-    photos += amounts[:, None, None, None] * (photos - smooth)
-    return tf.clip_by_value(photos, 0.0, 255.0)
-
-
-def _photo_count(example):
-    return len(example["photos"]["photo_bytes"])
-
-
-def shuffled(items, generator, buffer_size=_SHUFFLE_BUFFER):
-    """Shuffles a stream: each item changes places with one that has been held back.
-
-    Args:
-        items: Iterable.
-        generator: `numpy.random.Generator`, which fixes the order.
-        buffer_size: How many items are held.
-
-    Yields:
-        The items.
-
-    Example:
-
-    >>> import numpy as np
-    >>> sorted(shuffled("series", np.random.default_rng(0), buffer_size=3))
-    ['e', 'e', 'i', 'r', 's', 's']
-    """
-    held = []
-    for item in items:
-        if len(held) < buffer_size:
-            held.append(item)
-            continue
-        place = generator.integers(buffer_size)
-        yield held[place]
-        held[place] = item
-    for place in generator.permutation(len(held)):
-        yield held[place]
-
-
-def pack_series(series, pack_size, size_of):
-    """Packs whole series by best fit: each into the fullest pack that still has the room.
-
-    Args:
-        series: Iterable of series.
-        pack_size: Photos in a pack at most.
-        size_of: Function that gives the number of photos of a series.
-
-    Yields:
-        Lists of series.
-
-    Raises:
-        ValueError: If a series has more photos than a pack.
-
-    Example:
-
-    >>> list(pack_series(["abc", "de", "fg", "h", "ijkl"], pack_size=4, size_of=len))
-    [['de', 'fg'], ['abc', 'h'], ['ijkl']]
-    """
-    packs = []  # Lists of series, beside the photos they hold.
-    for each in series:
-        size = size_of(each)
-        if size > pack_size:
-            raise ValueError(
-                f"Expected series of at most {pack_size} photos, as many as a pack holds. "
-                f"Received: one of {size}. Take a larger pack_size."
-            )
-        fitting = [pack for pack in packs if pack[0] + size <= pack_size]
-        if not fitting and len(packs) == _OPEN_PACKS:
-            yield packs.pop(max(range(len(packs)), key=lambda place: packs[place][0]))[1]
-        if not fitting:
-            packs.append(fresh := [0, []])
-            fitting = [fresh]
-        pack = max(fitting, key=lambda pack: pack[0])
-        pack[0] += size
-        pack[1].append(each)
-        if pack[0] == pack_size:
-            packs = [other for other in packs if other is not pack]
-            yield pack[1]
-    yield from (members for _, members in packs)
-
-
-def photo_batches(series, image_size, resize="crop", batch_size=32):
-    """All photos of series, each once, in order of series and place.
-
-    Args:
-        series: `tf.data.Dataset` of TFDS examples.
-        image_size: Height and width that photos are brought to.
-        resize: `"crop"` or `"pad"`.
-        batch_size: Photos in a batch; the last one may have fewer.
-
-    Returns:
-        `tf.data.Dataset` of `(photos, valid)`: float32 `[b, S, S, 3]`, RGB 0-255, and bool `[b]`,
-        false where a photo could not be decoded.
-    """
-    photos = series.flat_map(
+def encoded_photos(examples: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the encoded photos of all examples, string scalars in order of series and place."""
+    return examples.flat_map(
         lambda example: tf.data.Dataset.from_tensor_slices(example["photos"]["photo_bytes"])
     )
+
+
+def photo_batches(
+    examples: tf.data.Dataset, image_size: int, resize: str = "crop", batch_size: int = 32
+) -> tf.data.Dataset:
+    """Returns all photos of a dataset, decoded, in order of series and place.
+
+    Args:
+        examples: `tf.data.Dataset` of TFDS examples.
+        image_size: Integer S, height and width of the decoded photos in pixels.
+        resize: `"crop"` or `"pad"`, see `keras_series.photos.resize_photo`. Defaults to `"crop"`.
+        batch_size: Integer, number of photos in a batch. The last batch may have fewer. Defaults
+            to 32.
+
+    Returns:
+        `tf.data.Dataset` of `(photos, valid)`: float32 `[b, S, S, 3]`, RGB 0-255, and boolean
+        `[b]`, false where a photo cannot be decoded.
+    """
     return (
-        photos.batch(batch_size)
+        encoded_photos(examples)
+        .batch(batch_size)
         .map(
             lambda photo_bytes: decode_photos(photo_bytes, image_size, resize),
             num_parallel_calls=tf.data.AUTOTUNE,
@@ -326,3 +203,7 @@ def photo_batches(series, image_size, resize="crop", batch_size=32):
         )
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def _photo_count(example):
+    return len(example["photos"]["photo_bytes"])

@@ -1,4 +1,8 @@
-"""Running a function over many photos, each of them once."""
+"""Functions applied to every photo, or every pair, of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -8,29 +12,36 @@ from tqdm import tqdm
 from keras_series.data.batches import photo_batches
 
 
-def map_photos(function, series, image_size, resize="crop", batch_size=32):
-    """What a function makes of all photos of a dataset, in order of series and place.
+def map_photos(
+    function: Callable[[tf.Tensor], tuple],
+    examples: tf.data.Dataset,
+    image_size: int,
+    resize: str = "crop",
+    batch_size: int = 32,
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Applies a function to all photos of a dataset, in order of series and place.
 
-    Shows its progress where someone watches.
+    Shows a progress bar on a terminal.
 
     Args:
-        function: From photos `[b, S, S, 3]`, float32, RGB 0-255, to a tuple of tensors `[b, ...]`.
-        series: `tf.data.Dataset` of TFDS examples.
-        image_size: S.
-        resize: `"crop"` or `"pad"`.
-        batch_size: Photos at a time.
+        function: Function from photos, float32 `[b, S, S, 3]`, RGB 0-255, to a tuple of tensors
+            `[b, ...]`.
+        examples: `tf.data.Dataset` of TFDS examples.
+        image_size: Integer S, height and width of the decoded photos in pixels.
+        resize: `"crop"` or `"pad"`, see `keras_series.photos.resize_photo`. Defaults to `"crop"`.
+        batch_size: Integer, number of photos per call. Defaults to 32.
 
     Returns:
-        The outputs, as a list of arrays `[photos, ...]`, and `valid`, bool `[photos]`, false where
-        a photo could not be decoded.
+        The outputs as a list of arrays `[F, ...]`, and a boolean array `[F]`, false where a photo
+        cannot be decoded.
 
     Raises:
-        ValueError: If there is no photo.
+        ValueError: If there are no photos.
     """
     function = tf.function(function, reduce_retracing=True)
     batches = []
     with tqdm(unit=" photos", disable=None, leave=False) as progress:
-        for photos, valid in photo_batches(series, image_size, resize, batch_size):
+        for photos, valid in photo_batches(examples, image_size, resize, batch_size):
             batches.append([part.numpy() for part in (*function(photos), valid)])
             progress.update(len(valid))
     if not batches:
@@ -39,22 +50,24 @@ def map_photos(function, series, image_size, resize="crop", batch_size=32):
     return outputs, valid
 
 
-def embed_series(model, series, batch_size=32):
-    """The embeddings of all photos of a dataset, in order of series and place.
+def embed_examples(
+    model: keras.Model, examples: tf.data.Dataset, batch_size: int = 32
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the embeddings of all photos of a dataset, in order of series and place.
 
     Args:
         model: A `SeriesPreferenceModel`.
-        series: `tf.data.Dataset` of TFDS examples.
-        batch_size: Photos at a time.
+        examples: `tf.data.Dataset` of TFDS examples.
+        batch_size: Integer, number of photos per call. Defaults to 32.
 
     Returns:
-        Embeddings, float32 `[photos, 128]`, and `valid`, bool `[photos]`, false where a photo could
-        not be decoded.
+        Embeddings, float32 `[F, 128]`, and a boolean array `[F]`, false where a photo cannot be
+        decoded.
     """
     encoder = model.encoder
     (embeddings,), valid = map_photos(
         lambda photos: (model.embed(photos, training=False),),
-        series,
+        examples,
         encoder.image_size,
         encoder.resize,
         batch_size,
@@ -62,8 +75,20 @@ def embed_series(model, series, batch_size=32):
     return embeddings, valid
 
 
-def compare_in_batches(compare, embedding_a, embedding_b, batch_size=4096):
-    """What a function of two embeddings `[P, 128]` gives, as an array `[P]`."""
+def compare_in_batches(
+    compare: Callable, embedding_a: np.ndarray, embedding_b: np.ndarray, batch_size: int = 4096
+) -> np.ndarray:
+    """Applies a function to pairs of embeddings, some at a time.
+
+    Args:
+        compare: Function from two arrays `[b, 128]` to a tensor or array `[b]`.
+        embedding_a: float32 array `[P, 128]`.
+        embedding_b: float32 array `[P, 128]`.
+        batch_size: Integer, number of pairs per call. Defaults to 4096.
+
+    Returns:
+        Array `[P]`.
+    """
     parts = [
         keras.ops.convert_to_numpy(
             compare(embedding_a[at : at + batch_size], embedding_b[at : at + batch_size])

@@ -1,16 +1,22 @@
-"""An evaluation as one self-contained HTML page, with the surest mistakes as pictures."""
+"""An evaluation as one self-contained HTML page, with the most confident mistakes as pictures."""
+
+from __future__ import annotations
 
 import base64
 import html
 import io
+import os
+import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from keras_series.evaluation.text import format_report
-from keras_series.photos.decoding import decode_photos
-from keras_series.utils.files import replacing
+from keras_series.models import PhotoEncoder
+from keras_series.photos import decode_photos
+from keras_series.utils import replacing
 
 _SIDE = 224
 _STYLE = """
@@ -22,43 +28,51 @@ figcaption { font-size: 0.85rem; }
 """
 
 
-def write_page(report, series, path, encoder=None):
-    """Writes the page: findings, numbers, plots, and the surest mistakes as pairs of photos.
+def write_page(
+    report: Mapping,
+    examples: tf.data.Dataset,
+    plots: str | os.PathLike,
+    path: str | os.PathLike,
+    encoder: PhotoEncoder | None = None,
+) -> None:
+    """Writes a page with the findings, the table, the plots and the most confident mistakes.
 
-    With an encoder, a second picture of each photo shows where its spatial gates, in the mean over
-    the stages, are above (red) or below (blue) those of the other photo.
+    With an encoder, a second picture of each photo shows where its spatial gates, averaged over the
+    stages, are above (red) or below (blue) those of the other photo.
 
     Args:
-        report: What `evaluate` gives, with `dataset` and `split`.
-        series: The `tf.data.Dataset` that was evaluated.
-        path: File to write; `evaluation.png` of the same report stands beside it.
-        encoder: A `PhotoEncoder`, or `None`.
+        report: What `evaluate` returns, with `dataset` and `split`.
+        examples: `tf.data.Dataset` of the examples that were evaluated.
+        plots: PNG file of the report's plots, which is copied into the page.
+        path: HTML file to create or replace.
+        encoder: `PhotoEncoder` of the model. Defaults to `None`.
     """
     title = html.escape(f"{report['dataset']}, {report['split']}")
     items = "".join(
         f"<li>{html.escape(each)}</li>" for each in [report["verdict"], *report["findings"]]
     )
-    plots = _image_tag((path.parent / "evaluation.png").read_bytes(), "png")
-    mistakes = "".join(_mistake_figures(report["mistakes"], series, encoder))
+    plots = _image_tag(pathlib.Path(plots).read_bytes(), "png")
+    mistakes = "".join(_mistake_figures(report["mistakes"], examples, encoder))
     with replacing(path) as partial:
         partial.write_text(
             f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
             f"<style>{_STYLE}</style></head><body><h1>{title}</h1><ul>{items}</ul>"
             f"<pre>{html.escape(format_report(report))}</pre>{plots}"
-            f"<h2>The surest mistakes</h2>{mistakes or '<p>None.</p>'}</body></html>\n",
+            f"<h2>The most confident mistakes</h2>{mistakes or '<p>None.</p>'}</body></html>\n",
             encoding="utf-8",
         )
 
 
-def gate_difference(encoder, photos):
-    """How far the spatial gates of each of two photos are above the other's.
+def gate_difference(encoder: PhotoEncoder, photos: np.ndarray) -> np.ndarray | None:
+    """Returns how far the spatial gates of each of two photos are above those of the other.
 
     Args:
         encoder: A `PhotoEncoder`.
-        photos: RGB 0-255, `[2, S, S, 3]`.
+        photos: Float array `[2, S, S, 3]`, RGB 0-255.
 
     Returns:
-        float `[2, S, S]` in [-1, 1], the second minus the first; `None` without spatial gates.
+        Float array `[2, S, S]` in [-1, 1], one the negative of the other; `None` if the encoder has
+        no spatial gates.
     """
     gates = encoder.spatial_gates(photos)
     if not gates:
@@ -70,11 +84,11 @@ def gate_difference(encoder, photos):
     return np.stack([difference, -difference])
 
 
-def _mistake_figures(mistakes, series, encoder):
+def _mistake_figures(mistakes, examples, encoder):
     wanted = {mistake["series_id"] for mistake in mistakes}
     photos = {
         example["series_id"].decode(): example["photos"]["photo_bytes"]
-        for example in series.as_numpy_iterator()
+        for example in examples.as_numpy_iterator()
         if example["series_id"].decode() in wanted
     }
     size, resize = (encoder.image_size, encoder.resize) if encoder else (_SIDE, "crop")

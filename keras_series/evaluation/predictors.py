@@ -1,59 +1,84 @@
-"""Who judges the pairs of a dataset: a model, an exported model, or one of the trivial judges."""
+"""What predicts the preferences of a dataset: a Keras model or an exported one."""
+
+from __future__ import annotations
 
 import dataclasses
-import pathlib
+from typing import Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_series.data.inference import compare_in_batches, embed_series, map_photos
-
-# The trivial judge of sharpness sees photos like this, whatever the model beside it sees.
-_SHARPNESS_SIZE = 224
+from keras_series.data import compare_in_batches, embed_examples, encoded_photos
+from keras_series.export import ExportedModel
+from keras_series.models import SeriesPreferenceModel
 
 
 @dataclasses.dataclass(frozen=True)
-class Judgement:
-    """What a judge says of F photos and P pairs.
+class Predictions:
+    """Predictions for F photos and P pairs.
 
     Attributes:
-        predictions: float `[P]`, P(first is preferred).
-        swapped: float `[P]`, P(second is preferred), asked for separately.
-        scores: float `[F]`, of single photos.
-        valid: bool `[F]`, false where a photo could not be decoded; its numbers mean nothing.
+        preferences: Float array `[P]`, P(first is preferred).
+        swapped_preferences: Float array `[P]`, P(second is preferred), computed separately.
+        scores: Float array `[F]`, scores of single photos.
+        valid: Boolean array `[F]`, false where a photo cannot be decoded and its numbers mean
+            nothing.
     """
 
-    predictions: np.ndarray
-    swapped: np.ndarray
+    preferences: np.ndarray
+    swapped_preferences: np.ndarray
     scores: np.ndarray
     valid: np.ndarray
 
 
-class ModelJudge:
-    """A `SeriesPreferenceModel` as judge.
+class Predictor(Protocol):
+    """What `evaluate` evaluates.
+
+    Attributes:
+        temperature: Float that the logits are divided by, or `None` if it is not known.
+    """
+
+    temperature: float | None
+
+    def predict(
+        self, examples: tf.data.Dataset, first: np.ndarray, second: np.ndarray
+    ) -> Predictions:
+        """Predicts the preferences of pairs of photos.
+
+        Args:
+            examples: `tf.data.Dataset` of TFDS examples.
+            first: Integer array `[P]`, numbers of photos, counted through all series.
+            second: Integer array `[P]`, likewise.
+        """
+
+
+class KerasPredictor:
+    """Predicts with a `SeriesPreferenceModel`.
 
     Args:
         model: The model, with its reference embedding set.
-        batch_size: Photos at a time.
+        batch_size: Integer, number of photos per call. Defaults to 32.
     """
 
-    def __init__(self, model, batch_size=32):
+    def __init__(self, model: SeriesPreferenceModel, batch_size: int = 32):
         self.model = model
         self.batch_size = batch_size
 
     @property
-    def temperature(self):
+    def temperature(self) -> float:
         """What the model's logits are divided by."""
         return float(keras.ops.convert_to_numpy(self.model.temperature))
 
-    def judge(self, series, first, second):
-        """The `Judgement` of a `tf.data.Dataset` of TFDS examples and pairs of its photos."""
-        embeddings, valid = embed_series(self.model, series, self.batch_size)
+    def predict(
+        self, examples: tf.data.Dataset, first: np.ndarray, second: np.ndarray
+    ) -> Predictions:
+        """Returns the `Predictions` for pairs of the examples' photos."""
+        embeddings, valid = embed_examples(self.model, examples, self.batch_size)
         reference = keras.ops.convert_to_numpy(self.model.reference_embedding)
         references = np.broadcast_to(reference, embeddings.shape)
-        return Judgement(
+        return Predictions(
             compare_in_batches(self.model.compare, embeddings[first], embeddings[second]),
             compare_in_batches(self.model.compare, embeddings[second], embeddings[first]),
             compare_in_batches(self.model.compare, embeddings, references),
@@ -61,81 +86,28 @@ class ModelJudge:
         )
 
 
-class ExportedJudge:
-    """An exported SavedModel as judge; needs TensorFlow alone.
+class SavedModelPredictor:
+    """Predicts with an exported model.
 
     Args:
-        path: Folder of an exported version, with the signatures `embed`, `compare` and `score`.
-        batch_size: Photos at a time.
-
-    Raises:
-        FileNotFoundError: If there is no exported model.
-        ValueError: If it lacks one of these signatures.
+        model: `ExportedModel`.
     """
 
-    temperature = None  # It is inside.
+    temperature = None  # The exported functions apply it.
 
-    def __init__(self, path, batch_size=32):
-        if not (pathlib.Path(path) / "saved_model.pb").exists():
-            raise FileNotFoundError(
-                "Expected the folder of an exported version, with saved_model.pb in it. "
-                f"Received: {str(path)!r}"
-            )
-        self.loaded = tf.saved_model.load(str(path))
-        missing = sorted({"embed", "compare", "score"} - set(self.loaded.signatures))
-        if missing:
-            raise ValueError(
-                f"Expected a model written by export.py at {path}. Received: one without the "
-                f"signatures {', '.join(missing)}"
-            )
-        self.batch_size = batch_size
+    def __init__(self, model: ExportedModel):
+        self.model = model
 
-    def judge(self, series, first, second):
-        """The `Judgement` of a `tf.data.Dataset` of TFDS examples and pairs of its photos."""
-        signatures = self.loaded.signatures
-        photos = series.flat_map(
-            lambda example: tf.data.Dataset.from_tensor_slices(example["photos"]["photo_bytes"])
-        )
-        batches = []
+    def predict(
+        self, examples: tf.data.Dataset, first: np.ndarray, second: np.ndarray
+    ) -> Predictions:
+        """Returns the `Predictions` for pairs of the examples' photos."""
         with tqdm(unit=" photos", disable=None, leave=False) as progress:
-            for photo_bytes in photos.batch(self.batch_size):
-                embedded = signatures["embed"](photo_bytes=photo_bytes)
-                score = signatures["score"](photo_bytes=photo_bytes)["score"]
-                batches.append((embedded["embedding"], score, embedded["valid"]))
-                progress.update(len(photo_bytes))
-        embeddings, scores, valid = map(np.concatenate, zip(*batches, strict=True))
-
-        def compare(embedding_a, embedding_b):
-            outputs = signatures["compare"](
-                embedding_a=tf.constant(embedding_a), embedding_b=tf.constant(embedding_b)
-            )
-            return outputs["preference"]
-
-        return Judgement(
-            compare_in_batches(compare, embeddings[first], embeddings[second]),
-            compare_in_batches(compare, embeddings[second], embeddings[first]),
+            photo_bytes = encoded_photos(examples).as_numpy_iterator()
+            embeddings, scores, valid = self.model.embed(photo_bytes, progress)
+        return Predictions(
+            self.model.compare(embeddings[first], embeddings[second]),
+            self.model.compare(embeddings[second], embeddings[first]),
             scores,
             valid,
         )
-
-
-def sharpness(photos):
-    """Variance of the Laplacian of the grey photo, `[b]`, of photos `[b, S, S, 3]`."""
-    grey = tf.linalg.matvec(photos, [0.299, 0.587, 0.114])
-    centre = grey[:, 1:-1, 1:-1]
-    neighbours = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return tf.math.reduce_variance(neighbours - 4 * centre, axis=[1, 2])
-
-
-def trivial_predictions(series, first, second):
-    """What is had for nothing: P(first is preferred) `[P]` by the name of each trivial judge.
-
-    `first_photo` always prefers the photo taken first, `sharpness` the one with the greater
-    variance of the Laplacian at 224 x 224 pixels, and `coin` is what tossing one gives in the mean.
-    """
-    (sharp,), _ = map_photos(lambda photos: (sharpness(photos),), series, _SHARPNESS_SIZE)
-    return {
-        "first_photo": np.ones(len(first)),
-        "sharpness": (np.sign(sharp[first] - sharp[second]) + 1) / 2,
-        "coin": np.full(len(first), 0.5),
-    }

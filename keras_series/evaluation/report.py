@@ -1,158 +1,188 @@
-"""Evaluation: how often a judge prefers what people prefer, and how far that can be trusted."""
+"""Evaluation: how often a model prefers what people prefer, and how far that can be trusted."""
 
-import hashlib
+from __future__ import annotations
+
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
+import tensorflow as tf
 
-from keras_series.evaluation import statistics as metrics
-from keras_series.evaluation.predictors import trivial_predictions
-from keras_series.evaluation.statistics import Annotations
+from keras_series.data import Annotations
+from keras_series.evaluation import statistics
+from keras_series.evaluation.baselines import baseline_predictions
+from keras_series.evaluation.predictors import Predictor
+from keras_series.evaluation.statistics import Metric
 
-AGREEMENT = 0.7
-# Name in the report and title on the screen, of the metrics that every judge has.
+CLEAR_MAJORITY = 0.7
+# Name in the report, and title on the screen, of the metrics that every predictor has. To add a
+# metric, add it here and to `order_metrics`.
 METRICS = {
     "pair_accuracy": "pairs",
     "paper_pair_accuracy": "pairs, as the paper counts",
-    "strong_pair_accuracy": f"pairs of agreement >= {AGREEMENT}",
+    "strong_pair_accuracy": f"pairs, majority share >= {CLEAR_MAJORITY}",
     "series_top_1": "best photo found",
     "series_top_2": "best among two, of 3 or more",
     "kendall_tau": "Kendall's tau",
 }
-# Those that ask for probabilities.
+# Likewise for the metrics of probabilities and scores, see `probability_metrics`.
 PROBABILITY_METRICS = {
     "log_loss": "log loss",
     "calibration_error": "expected calibration error",
     "risk_coverage_area": "risk-coverage area",
-    "score_agreement": "order by score as by preference",
+    "score_consistency": "score consistency",
 }
 _SEVERITY_GAPS = (0.0, 0.1, 0.2, 0.4, 1.0)
 
 
-def evaluate(judge, series, train_series=None, resamples=1000, seed=0):
-    """Evaluates a judge on a dataset of series, beside three trivial judges on the same pairs.
+def evaluate(
+    predictor: Predictor,
+    examples: tf.data.Dataset,
+    train_examples: tf.data.Dataset | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict:
+    """Evaluates a predictor on a dataset of series, next to baselines on the same pairs.
 
-    Intervals hold 95% of what a bootstrap over series gives. The trivial judges are those of
-    `trivial_predictions`.
+    Intervals are 95% percentile intervals of a bootstrap over series. The baselines are those of
+    `baseline_predictions`.
 
     Args:
-        judge: A `ModelJudge` or `ExportedJudge`.
-        series: `tf.data.Dataset` of TFDS examples.
-        train_series: What was trained on, to look for leaks; `None` leaves that out.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        predictor: A `KerasPredictor` or `SavedModelPredictor`.
+        examples: `tf.data.Dataset` of TFDS examples.
+        train_examples: `tf.data.Dataset` of the examples that were trained on, to look for leaks.
+            Defaults to `None`, which skips that.
+        resamples: Integer, number of resamples of the bootstrap. Defaults to 1000.
+        seed: Non-negative integer, seed of the bootstrap. Defaults to 0.
 
     Returns:
-        Dictionary that can be written as JSON: `counts`; `judges`, for each its metrics as
-        `{"value", "low", "high"}`; `margins`, the model's pair accuracy less each trivial judge's;
-        `reliability` and `risk_coverage` to plot; `calibration`, before and after the temperature;
-        `groups`, pair accuracy by degradation and severity gap where these are known; `mistakes`,
-        the most confident ones, with series and places;
-        `symmetry_gap`, the largest |P(a, b) + P(b, a) - 1|; `leaks`; `findings`, what is wrong, in
-        sentences; and `verdict`, whether the model beats all trivial judges.
+        A dictionary that can be written as JSON:
+
+        - `counts`: of series, photos and pairs.
+        - `predictors`: for `model` and each baseline its metrics, as `{"value", "low", "high"}`.
+        - `margins`: the pair accuracy of the model minus that of each baseline.
+        - `reliability` and `risk_coverage`: curves to plot.
+        - `calibration`: metrics before and after the temperature, or `None`.
+        - `groups`: pair accuracy by degradation and severity gap, where these are known.
+        - `mistakes`: the most confident wrong predictions, with series and places.
+        - `symmetry_gap`: the largest |P(a, b) + P(b, a) - 1|.
+        - `leaks`: see `find_leaks`, or `None`.
+        - `findings`: what is wrong, in sentences.
+        - `verdict`: whether the model beats all baselines.
 
     Raises:
-        ValueError: If no pair of the dataset has a published label, or none is left of photos that
-            can be decoded.
+        ValueError: If no pair has a published preference, or every pair has a photo that cannot be
+            decoded.
     """
-    annotations = Annotations.from_series(series)
+    annotations = Annotations.from_examples(examples)
     if not annotations.labelled.any():
         raise ValueError(
             "Expected a split with published preferences. Received: one in which every pair is "
             "unlabelled (-1), as in PhotoTriage's test split; evaluate on validation instead"
         )
     first, second = annotations.first, annotations.second
-    judgement = judge.judge(series, first, second)
-    kept = annotations.keeps(~judgement.valid)
+    predictions = predictor.predict(examples, first, second)
+    kept = annotations.keeps(~predictions.valid)
     if not kept.any():
         raise ValueError(
             "Expected pairs of photos that can be decoded. Received: a dataset in which each pair "
-            f"has a broken one; {np.count_nonzero(~judgement.valid)} photos cannot be decoded"
+            f"has a broken one; {np.count_nonzero(~predictions.valid)} photos cannot be decoded"
         )
-    rest = annotations.without(~judgement.valid)
-    weights = metrics.resample(rest.series_count, resamples, seed)
-    predictions = {"model": judgement.predictions} | trivial_predictions(series, first, second)
-    predictions = {name: values[kept].astype(float) for name, values in predictions.items()}
-    ours = predictions["model"]
+    rest = annotations.without(~predictions.valid)
+    weights = statistics.resample(rest.series_count, resamples, seed)
+    preferences = {"model": predictions.preferences}
+    preferences |= baseline_predictions(examples, first, second)
+    preferences = {name: values[kept].astype(float) for name, values in preferences.items()}
+    ours = preferences["model"]
+    asymmetry = ours + predictions.swapped_preferences[kept] - 1
     report = {
-        "counts": _counts(rest, judgement.valid),
-        "judges": {
+        "counts": _counts(rest, predictions.valid),
+        "predictors": {
             name: _estimates(order_metrics(values, rest), weights)
-            for name, values in predictions.items()
+            for name, values in preferences.items()
         },
-        "margins": _margins(predictions, rest, weights),
+        "margins": _margins(preferences, rest, weights),
         "reliability": _reliability(ours, rest),
         "risk_coverage": _risk_coverage(ours, rest),
-        "calibration": _calibration(judge.temperature, ours, rest, weights),
-        "groups": _groups(series, ours, rest, weights),
-        "mistakes": _mistakes(series, ours, rest),
-        "symmetry_gap": float(np.abs(ours + judgement.swapped[kept] - 1).max(initial=0.0)),
-        "leaks": None if train_series is None else find_leaks(train_series, series),
+        "calibration": _calibration(predictor.temperature, ours, rest, weights),
+        "groups": _groups(ours, rest, weights),
+        "mistakes": _mistakes(ours, rest),
+        "symmetry_gap": float(np.abs(asymmetry).max(initial=0.0)),
+        "leaks": None,
     }
-    report["judges"]["model"] |= _estimates(
-        probability_metrics(ours, judgement.scores, rest), weights
+    if train_examples is not None:
+        report["leaks"] = find_leaks(Annotations.from_examples(train_examples), annotations)
+    report["predictors"]["model"] |= _estimates(
+        probability_metrics(ours, predictions.scores, rest), weights
     )
     report["findings"] = _findings(report, ours)
     report["verdict"] = _verdict(report["margins"])
     return report
 
 
-def order_metrics(predictions, annotations):
-    """The functions of `METRICS` for one judge's predictions `[P]`, by name."""
-    strong = annotations.agreement >= np.float32(AGREEMENT)
+def order_metrics(predictions: np.ndarray, annotations: Annotations) -> dict[str, Metric]:
+    """Returns the functions of `METRICS`, by name.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
+    """
+    clear = annotations.majority_share >= np.float32(CLEAR_MAJORITY)
     return {
-        "pair_accuracy": metrics.pair_accuracy(predictions, annotations),
-        "paper_pair_accuracy": metrics.paper_pair_accuracy(predictions, annotations),
-        "strong_pair_accuracy": metrics.pair_accuracy(predictions, annotations, strong),
-        "series_top_1": metrics.series_top(predictions, annotations, 1),
-        "series_top_2": metrics.series_top(predictions, annotations, 2, least_photos=3),
-        "kendall_tau": metrics.kendall_tau(predictions, annotations),
+        "pair_accuracy": statistics.pair_accuracy(predictions, annotations),
+        "paper_pair_accuracy": statistics.paper_pair_accuracy(predictions, annotations),
+        "strong_pair_accuracy": statistics.pair_accuracy(predictions, annotations, clear),
+        "series_top_1": statistics.series_top(predictions, annotations, 1),
+        "series_top_2": statistics.series_top(predictions, annotations, 2, least_photos=3),
+        "kendall_tau": statistics.kendall_tau(predictions, annotations),
     }
 
 
-def probability_metrics(predictions, scores, annotations):
-    """The functions of `PROBABILITY_METRICS` for predictions `[P]` and scores `[F]`, by name."""
+def probability_metrics(
+    predictions: np.ndarray, scores: np.ndarray, annotations: Annotations
+) -> dict[str, Metric]:
+    """Returns the functions of `PROBABILITY_METRICS`, by name.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        scores: Float array `[F]`, scores of single photos.
+        annotations: `Annotations`.
+    """
     return {
-        "log_loss": metrics.log_loss(predictions, annotations),
-        "calibration_error": metrics.calibration_error(predictions, annotations),
-        "risk_coverage_area": metrics.risk_coverage_area(predictions, annotations),
-        "score_agreement": metrics.score_agreement(predictions, scores, annotations),
+        "log_loss": statistics.log_loss(predictions, annotations),
+        "calibration_error": statistics.calibration_error(predictions, annotations),
+        "risk_coverage_area": statistics.risk_coverage_area(predictions, annotations),
+        "score_consistency": statistics.score_consistency(predictions, scores, annotations),
     }
 
 
-def find_leaks(train_series, series):
-    """What two datasets have in common: series, file names, and photos byte for byte.
+def find_leaks(train: Annotations, held_out: Annotations) -> dict[str, dict]:
+    """Finds what two datasets have in common: series, file names, and photos byte for byte.
+
+    Args:
+        train: `Annotations` of the examples that were trained on.
+        held_out: `Annotations` of the examples that are evaluated on.
 
     Returns:
-        For `series_id`, `file_name` and `photo`, how many are shared and up to five of them, as
-        `{"count", "examples"}`; photos by the file name in the second dataset.
+        For `series_id`, `file_name` and `photo` the number of shared ones and up to five of them,
+        `{"count", "examples"}`. Photos are listed by their file name in `held_out`.
     """
-    seen = {"series_id": set(), "file_name": set(), "photo": set()}
-    for kind, key, _ in _identities(train_series):
-        seen[kind].add(key)
-    shared = {kind: {} for kind in seen}
-    for kind, key, name in _identities(series):
-        if key in seen[kind]:
-            shared[kind][key] = name
-    return {
-        kind: {"count": len(names), "examples": list(names.values())[:5]}
-        for kind, names in shared.items()
+    identities = {
+        "series_id": (train.series_ids, held_out.series_ids, held_out.series_ids),
+        "file_name": (train.file_names, held_out.file_names, held_out.file_names),
+        "photo": (train.photo_hashes, held_out.photo_hashes, held_out.file_names),
     }
+    return {kind: _shared(*columns) for kind, columns in identities.items()}
 
 
-def _identities(series):
-    for example in series.as_numpy_iterator():
-        photos = example["photos"]
-        yield "series_id", example["series_id"], example["series_id"].decode()
-        names = photos.get("file_name", [b""] * len(photos["photo_bytes"]))
-        for name, photo_bytes in zip(names, photos["photo_bytes"], strict=True):
-            if name:
-                yield "file_name", name, name.decode()
-            yield "photo", hashlib.sha256(photo_bytes).digest(), name.decode()
+def _shared(train_keys, keys, names):
+    seen = set(train_keys)
+    shared = {key: name for key, name in zip(keys, names, strict=True) if key and key in seen}
+    return {"count": len(shared), "examples": list(shared.values())[:5]}
 
 
 def _estimates(functions, weights):
-    return {name: metrics.estimate(function, weights) for name, function in functions.items()}
+    return {name: statistics.estimate(function, weights) for name, function in functions.items()}
 
 
 def _counts(annotations, valid):
@@ -167,26 +197,26 @@ def _counts(annotations, valid):
 
 def _margins(predictions, annotations, weights):
     accuracies = {
-        name: metrics.pair_accuracy(values, annotations) for name, values in predictions.items()
+        name: statistics.pair_accuracy(values, annotations) for name, values in predictions.items()
     }
     ours = accuracies.pop("model")
     return {
-        name: metrics.estimate(lambda w, theirs=theirs: ours(w) - theirs(w), weights)
+        name: statistics.estimate(lambda w, theirs=theirs: ours(w) - theirs(w), weights)
         for name, theirs in accuracies.items()
     }
 
 
 def _reliability(predictions, annotations):
-    rows = zip(*metrics.reliability(predictions, annotations), strict=True)
+    rows = zip(*statistics.reliability(predictions, annotations), strict=True)
     return [
-        {"pairs": int(pairs), "confidence": float(confidence), "agreement": float(agreement)}
-        for pairs, confidence, agreement in rows
+        {"pairs": int(pairs), "confidence": float(confidence), "observed": float(observed)}
+        for pairs, confidence, observed in rows
         if pairs
     ]
 
 
 def _risk_coverage(predictions, annotations, most=100):
-    coverage, risk = metrics.risk_coverage(predictions, annotations)
+    coverage, risk = statistics.risk_coverage(predictions, annotations)
     places = np.unique(np.linspace(0, len(risk) - 1, most).astype(int)) if len(risk) else []
     return [{"coverage": float(coverage[at]), "error": float(risk[at])} for at in places]
 
@@ -201,8 +231,8 @@ def _calibration(temperature, predictions, annotations, weights):
     return {"temperature": temperature} | {
         stage: _estimates(
             {
-                "log_loss": metrics.log_loss(values, annotations),
-                "calibration_error": metrics.calibration_error(values, annotations),
+                "log_loss": statistics.log_loss(values, annotations),
+                "calibration_error": statistics.calibration_error(values, annotations),
             },
             weights,
         )
@@ -210,13 +240,11 @@ def _calibration(temperature, predictions, annotations, weights):
     }
 
 
-def _groups(series, predictions, annotations, weights):
+def _groups(predictions, annotations, weights):
     """Pair accuracy by the worse photo's degradation, and by how much worse it is."""
-    if "degradation" not in series.element_spec["photos"]:
+    kind, severity = annotations.degradations, annotations.severities
+    if kind is None:
         return {}
-    photos = [example["photos"] for example in series.as_numpy_iterator()]
-    severity = np.concatenate([each["severity"] for each in photos])
-    kind = np.concatenate([each["degradation"] for each in photos]).astype(str)
     gap = severity[annotations.first] - severity[annotations.second]
     kinds = kind[np.where(gap > 0, annotations.first, annotations.second)]
     gaps = {
@@ -234,25 +262,24 @@ def _groups(series, predictions, annotations, weights):
 def _by_group(masks, predictions, annotations, weights):
     return {
         name: {"pairs": int(np.count_nonzero(mask & annotations.untied))}
-        | metrics.estimate(metrics.pair_accuracy(predictions, annotations, mask), weights)
+        | statistics.estimate(statistics.pair_accuracy(predictions, annotations, mask), weights)
         for name, mask in masks.items()
     }
 
 
-def _mistakes(series, predictions, annotations, most=12):
-    """The surest of the wrong predictions."""
+def _mistakes(predictions, annotations, most=12):
+    """The most confident wrong predictions."""
     wrong = annotations.untied & ((predictions > 0.5) != (annotations.preferences > 0.5))
-    surest = np.argsort(-np.abs(predictions - 0.5), kind="stable")
-    names = [example["series_id"].decode() for example in series.as_numpy_iterator()]
-    starts = np.searchsorted(annotations.series, np.arange(annotations.series_count))
+    by_confidence = np.argsort(-np.abs(predictions - 0.5), kind="stable")
+    starts = np.searchsorted(annotations.series_index, np.arange(annotations.series_count))
     mistakes = []
-    for pair in surest[wrong[surest]][:most]:
-        number = annotations.pair_series[pair]
+    for pair in by_confidence[wrong[by_confidence]][:most]:
+        index = annotations.pair_series_index[pair]
         mistakes.append(
             {
-                "series_id": names[number],
-                "first": int(annotations.first[pair] - starts[number]),
-                "second": int(annotations.second[pair] - starts[number]),
+                "series_id": str(annotations.series_ids[index]),
+                "first": int(annotations.first[pair] - starts[index]),
+                "second": int(annotations.second[pair] - starts[index]),
                 "prediction": float(predictions[pair]),
                 "preference": float(annotations.preferences[pair]),
             }
@@ -261,41 +288,44 @@ def _mistakes(series, predictions, annotations, most=12):
 
 
 def _findings(report, predictions):
-    """What is wrong with a judge or with its data, in sentences."""
+    """What is wrong with the model or with the data, in sentences."""
     findings = []
-    accuracy = report["judges"]["model"]["pair_accuracy"]
+    accuracy = report["predictors"]["model"]["pair_accuracy"]
     if np.ptp(predictions) < 1e-6:
         findings.append(f"Constant output: every pair gets {predictions[0]:.3f}.")
     elif accuracy["high"] is not None and accuracy["high"] < 0.5:
         findings.append(
-            f"Worse than a coin ({accuracy['value']:.3f}): its labels look swapped; 1 - p would "
-            f"be right in {1 - accuracy['value']:.3f}."
+            f"Worse than a coin ({accuracy['value']:.3f}): the labels look swapped. 1 - p would "
+            f"have an accuracy of {1 - accuracy['value']:.3f}."
         )
-    for name, share in (("first", predictions > 0.5), ("second", predictions < 0.5)):
-        if share.mean() > 0.95:
-            findings.append(f"It prefers the {name} photo in {share.mean():.1%} of the pairs.")
+    for name, preferred in (("first", predictions > 0.5), ("second", predictions < 0.5)):
+        if preferred.mean() > 0.95:
+            findings.append(
+                f"The model prefers the {name} photo in {preferred.mean():.1%} of the pairs."
+            )
     if report["symmetry_gap"] > 1e-4:
         findings.append(
-            f"Not swap-symmetric: P(a, b) + P(b, a) is up to {report['symmetry_gap']:.4f} off 1."
+            "Not swap-symmetric: P(a, b) + P(b, a) differs from 1 by up to "
+            f"{report['symmetry_gap']:.4f}."
         )
     for kind, leak in (report["leaks"] or {}).items():
         if leak["count"]:
             findings.append(
-                f"Leak: {leak['count']} of the same {kind.replace('_', ' ')} in the training data, "
-                f"as {', '.join(leak['examples'])}."
+                f"Leak: {leak['count']} times the same {kind.replace('_', ' ')} in the training "
+                f"data, for example {', '.join(leak['examples'])}."
             )
     return findings
 
 
-def _verdict(margins):
+def _verdict(margins: Mapping[str, dict]) -> str:
     known = {name: each for name, each in margins.items() if each["value"] is not None}
     if not known:
-        return "No untied pair: nothing can be said."
+        return "There is no untied pair, so there is no verdict."
     name, least = min(known.items(), key=lambda item: item[1]["low"])
-    told = (
+    margin = (
         f"{100 * least['value']:+.1f} points (95%: {100 * least['low']:+.1f} to "
         f"{100 * least['high']:+.1f}) over {name.replace('_', ' ')}"
     )
     if least["low"] > 0:
-        return f"The model beats all trivial judges, the closest by {told}."
-    return f"The model does NOT clearly beat all trivial judges: {told}."
+        return f"The model beats all baselines, the closest by {margin}."
+    return f"The model does NOT clearly beat all baselines: {margin}."

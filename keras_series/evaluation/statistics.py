@@ -1,109 +1,38 @@
-"""Metrics of preferences within series, each with what a bootstrap over series needs.
+"""Metrics of preferences within series, and their bootstrap intervals.
 
-A metric here is a function of `weights`, float `[R, S]`: how often each of S series is drawn in
-each of R resamples. It gives `[R]` values. All ones, `[1, S]`, give the value itself. Where nothing
-counts, values are NaN.
+A metric here is a function of `weights`, a float array `[R, S]`: how often each of S series is
+drawn in each of R resamples. It returns an array `[R]`. Weights of one, `[1, S]`, give the metric
+of the data itself. The value is NaN where nothing counts.
 """
 
-import dataclasses
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 
 import numpy as np
+
+from keras_series.data import Annotations
+
+Metric = Callable[[np.ndarray], np.ndarray]
 
 BINS = 10
 _EPSILON = 1e-7
 
 
-@dataclasses.dataclass(frozen=True)
-class Annotations:
-    """What people said of a dataset's photos. F photos and P pairs, numbered through all series.
-
-    Attributes:
-        series: int `[F]`, number of a photo's series.
-        ranks: int `[F]`, 1 is best, 0 where it is not published.
-        first: int `[P]`, number of a pair's first photo.
-        second: int `[P]`, number of its second photo.
-        preferences: float `[P]`, P(first is preferred), -1 where it is not published.
-    """
-
-    series: np.ndarray
-    ranks: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    preferences: np.ndarray
-
-    @classmethod
-    def from_series(cls, series):
-        """Reads the annotations of a `tf.data.Dataset` of TFDS examples."""
-        columns = [[] for _ in dataclasses.fields(cls)]
-        photos = 0
-        for number, example in enumerate(series.as_numpy_iterator()):
-            ranks, pairs = example["photos"]["rank"], example["pairs"]
-            row = (
-                np.full(len(ranks), number),
-                ranks,
-                pairs["first"] + photos,
-                pairs["second"] + photos,
-                pairs["preference"],
-            )
-            for column, values in zip(columns, row, strict=True):
-                column.append(values)
-            photos += len(ranks)
-        if not photos:
-            raise ValueError("Expected a dataset with series. Received: one without any")
-        return cls(*map(np.concatenate, columns))
-
-    @property
-    def series_count(self):
-        """Number of series."""
-        return int(self.series[-1]) + 1
-
-    @property
-    def pair_series(self):
-        """Number of each pair's series, int `[P]`."""
-        return self.series[self.first]
-
-    @property
-    def agreement(self):
-        """max(p, 1 - p) of each pair, float32 `[P]`; of an unpublished one 2."""
-        return np.maximum(self.preferences, 1 - self.preferences).astype(np.float32)
-
-    @property
-    def labelled(self):
-        """Which pairs have a published preference, bool `[P]`."""
-        return self.preferences >= 0
-
-    @property
-    def untied(self):
-        """Which pairs have a published preference other than 0.5, bool `[P]`."""
-        return self.labelled & (self.preferences != 0.5)
-
-    def without(self, lost):
-        """The annotations less the pairs and ranks that involve photos where `lost` `[F]` is true.
-
-        A series that has lost a photo has no known best one.
-        """
-        kept = self.keeps(lost)
-        ranks = np.where(np.isin(self.series, self.series[lost]), 0, self.ranks)
-        pairs = self.first[kept], self.second[kept], self.preferences[kept]
-        return Annotations(self.series, ranks, *pairs)
-
-    def keeps(self, lost):
-        """Which pairs `without` keeps, bool `[P]`."""
-        return ~(lost[self.first] | lost[self.second])
-
-
-def ratio(values, counts, series, series_count):
-    """The metric `sum of values / sum of counts` over items, each of one series.
+def ratio(
+    values: np.ndarray, counts: np.ndarray, series_index: np.ndarray, series_count: int
+) -> Metric:
+    """Returns the metric `sum(values * counts) / sum(counts)` over items that belong to series.
 
     Args:
-        values: float `[I]`.
-        counts: float `[I]`, how much each item counts.
-        series: int `[I]`, number of its series.
-        series_count: S.
+        values: Float array `[I]`.
+        counts: Float array `[I]`, how much each item counts.
+        series_index: Integer array `[I]`, the series of each item.
+        series_count: Integer S, the number of series.
     """
-    totals = np.bincount(series, values * counts, series_count)
-    sizes = np.bincount(series, counts, series_count)
+    totals = np.bincount(series_index, values * counts, series_count)
+    sizes = np.bincount(series_index, counts, series_count)
 
     def metric(weights):
         with np.errstate(invalid="ignore"):
@@ -112,151 +41,202 @@ def ratio(values, counts, series, series_count):
     return metric
 
 
-def pair_accuracy(predictions, annotations, among=None):
-    """Share of the untied pairs whose preferred photo is told; 0.5, a coin's answer, counts half.
+def pair_accuracy(
+    predictions: np.ndarray, annotations: Annotations, among: np.ndarray | None = None
+) -> Metric:
+    """Fraction of untied pairs that are predicted correctly. A prediction of 0.5 counts half.
 
     Args:
-        predictions: float `[P]`, P(first is preferred).
+        predictions: Float array `[P]`, P(first is preferred).
         annotations: `Annotations`.
-        among: bool `[P]`, the pairs that count. Defaults to all.
+        among: Boolean array `[P]`, the pairs that count. Defaults to all pairs.
 
     Example:
 
     >>> import numpy as np
     >>> annotations = Annotations(
-    ...     series=np.array([0, 0, 1, 1]), ranks=np.array([1, 2, 1, 1]), first=np.array([0, 2]),
-    ...     second=np.array([1, 3]), preferences=np.array([0.8, 0.5]))
+    ...     series_index=np.array([0, 0, 1, 1]), ranks=np.array([1, 2, 1, 1]),
+    ...     first=np.array([0, 2]), second=np.array([1, 3]), preferences=np.array([0.8, 0.5]))
     >>> pair_accuracy(np.array([0.6, 0.1]), annotations)(np.ones((1, 2)))
     array([1.])
     """
     counts = annotations.untied if among is None else annotations.untied & among
-    told = (np.sign(predictions - 0.5) * np.sign(annotations.preferences - 0.5) + 1) / 2
-    return ratio(told, counts, annotations.pair_series, annotations.series_count)
+    correct = (np.sign(predictions - 0.5) * np.sign(annotations.preferences - 0.5) + 1) / 2
+    return ratio(correct, counts, annotations.pair_series_index, annotations.series_count)
 
 
-def paper_pair_accuracy(predictions, annotations):
-    """Pair accuracy as Huang et al. count: `(prediction > 0.5) == (preference > 0.5)`.
+def paper_pair_accuracy(predictions: np.ndarray, annotations: Annotations) -> Metric:
+    """Pair accuracy as Huang et al. count it: `(prediction > 0.5) == (preference > 0.5)`.
 
-    Ties stand among the pairs as if the second photo were preferred.
+    Ties count as if the second photo were preferred.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
     """
-    told = (predictions > 0.5) == (annotations.preferences > 0.5)
-    return ratio(told, annotations.labelled, annotations.pair_series, annotations.series_count)
+    correct = (predictions > 0.5) == (annotations.preferences > 0.5)
+    return ratio(
+        correct, annotations.labelled, annotations.pair_series_index, annotations.series_count
+    )
 
 
-def strengths(predictions, annotations):
-    """How strong each photo is in its series, float `[F]`: the mean P of being preferred there."""
-    totals = np.zeros((2, len(annotations.series)))
+def mean_preferences(predictions: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Returns the mean probability that each photo is preferred to the others of its series.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
+
+    Returns:
+        Float array `[F]`; 0 for a photo that is in no pair.
+    """
+    totals = np.zeros((2, len(annotations.series_index)))
     np.add.at(totals[0], annotations.first, predictions)
     np.add.at(totals[0], annotations.second, 1 - predictions)
     np.add.at(totals[1], np.concatenate([annotations.first, annotations.second]), 1)
     return totals[0] / np.maximum(totals[1], 1)
 
 
-def series_top(predictions, annotations, k=1, least_photos=2):
-    """Share of the series in which a best photo is among the k strongest.
+def series_top(
+    predictions: np.ndarray, annotations: Annotations, k: int = 1, least_photos: int = 2
+) -> Metric:
+    """Fraction of series in which a best photo is among the k with the highest mean preference.
 
-    Photos of equal strength come in every order equally often. Series with an unpublished rank and
-    those of fewer than `least_photos` are left out.
+    Photos with equal mean preferences are taken in every order equally often. Series with an
+    unpublished rank and series of fewer than `least_photos` photos do not count.
 
     Args:
-        predictions: float `[P]`, P(first is preferred).
+        predictions: Float array `[P]`, P(first is preferred).
         annotations: `Annotations`.
-        k: how many are chosen.
-        least_photos: the smallest series that count; more than k, or all count as right.
+        k: Integer, at least 1. Number of photos that are chosen. Defaults to 1.
+        least_photos: Integer. Size of the smallest series that count. It must be greater than k,
+            else small series are always correct. Defaults to 2.
     """
-    strong = strengths(predictions, annotations)
+    mean_preference = mean_preferences(predictions, annotations)
     hits, counts = np.zeros((2, annotations.series_count))
     for number, photos in _photos_by_series(annotations):
         ranks = annotations.ranks[photos]
         if len(photos) >= least_photos and ranks.min() > 0:
-            hits[number] = _chance_of_best(strong[photos], ranks == ranks.min(), k)
+            hits[number] = _chance_of_best(mean_preference[photos], ranks == ranks.min(), k)
             counts[number] = 1
     return ratio(hits, counts, np.arange(len(hits)), len(hits))
 
 
-def kendall_tau(predictions, annotations):
-    """Mean over series of Kendall's tau between the order of strengths and the order of ranks.
+def kendall_tau(predictions: np.ndarray, annotations: Annotations) -> Metric:
+    """Mean over series of Kendall's tau between the order of mean preferences and of ranks.
 
-    (concordant - discordant) / pairs of photos with different ranks; equal strengths are neither.
+    It is (concordant - discordant) / (pairs of photos with different ranks). Pairs with equal mean
+    preferences are neither.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
     """
-    strong = strengths(predictions, annotations)
+    mean_preference = mean_preferences(predictions, annotations)
     taus, counts = np.zeros((2, annotations.series_count))
     for number, photos in _photos_by_series(annotations):
         ranks = annotations.ranks[photos]
         first, second = np.triu_indices(len(photos), 1)
         order = np.sign(ranks[second] - ranks[first])
         if ranks.min() > 0 and order.any():
-            difference = strong[photos][first] - strong[photos][second]
-            told = np.where(np.abs(difference) > 1e-9, np.sign(difference), 0)
-            taus[number] = (told * order).sum() / np.abs(order).sum()
+            difference = mean_preference[photos][first] - mean_preference[photos][second]
+            predicted = np.where(np.abs(difference) > 1e-9, np.sign(difference), 0)
+            taus[number] = (predicted * order).sum() / np.abs(order).sum()
             counts[number] = 1
     return ratio(taus, counts, np.arange(len(taus)), len(taus))
 
 
-def log_loss(predictions, annotations):
-    """Mean of -(y log p + (1 - y) log(1 - p)) over labelled pairs; y is the share of people."""
+def log_loss(predictions: np.ndarray, annotations: Annotations) -> Metric:
+    """Mean of -(y log p + (1 - y) log(1 - p)) over labelled pairs, where y is the preference.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
+    """
     p = np.clip(predictions.astype(float), _EPSILON, 1 - _EPSILON)
     y = np.where(annotations.labelled, annotations.preferences, 0)
     losses = -(y * np.log(p) + (1 - y) * np.log(1 - p))
-    return ratio(losses, annotations.labelled, annotations.pair_series, annotations.series_count)
+    return ratio(
+        losses, annotations.labelled, annotations.pair_series_index, annotations.series_count
+    )
 
 
-def reliability(predictions, annotations):
-    """What a reliability plot shows, by bins of confidence max(p, 1 - p) of equal width.
+def reliability(
+    predictions: np.ndarray, annotations: Annotations
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns a reliability diagram: observed frequency by confidence max(p, 1 - p).
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
 
     Returns:
-        Per bin of [0.5, 1]: the number of labelled pairs, their mean confidence, and the mean share
-        of people who prefer the photo that is predicted. Three float arrays `[BINS]`, NaN where a
-        bin is empty.
+        Three float arrays `[BINS]`, for bins of equal width in [0.5, 1]: the number of labelled
+        pairs, their mean confidence, and the observed fraction of people who prefer the predicted
+        photo. The last two are NaN where a bin is empty.
     """
     sums = _reliability_sums(predictions, annotations).sum(axis=0)
     with np.errstate(invalid="ignore"):
         return sums[0], sums[1] / sums[0], sums[2] / sums[0]
 
 
-def calibration_error(predictions, annotations):
-    """Expected calibration error: mean |confidence - share of people| over bins, by their size.
+def calibration_error(predictions: np.ndarray, annotations: Annotations) -> Metric:
+    """Expected calibration error: mean of |confidence - observed|, weighted by the size of bins.
 
-    Source: Guo et al., *On calibration of modern neural networks* (ICML 2017), equation 5, with
-    the share of people who agree for accuracy, and ten bins of [0.5, 1].
+    Source: Guo et al., *On calibration of modern neural networks* (ICML 2017), equation 5, with ten
+    bins in [0.5, 1]. The fraction of people who prefer the predicted photo replaces accuracy.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
     """
     sums = _reliability_sums(predictions, annotations)
 
     def metric(weights):
-        count, confidence, outcome = np.einsum("rs,skb->krb", weights, sums)
+        count, confidence, observed = np.einsum("rs,skb->krb", weights, sums)
         with np.errstate(invalid="ignore"):
-            return np.abs(confidence - outcome).sum(axis=1) / count.sum(axis=1)
+            return np.abs(confidence - observed).sum(axis=1) / count.sum(axis=1)
 
     return metric
 
 
-def risk_coverage(predictions, annotations):
-    """Errors among the untied pairs that are decided, when the closest calls are left to a person.
+def risk_coverage(
+    predictions: np.ndarray, annotations: Annotations
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the error rate of the most confident pairs, by the fraction of pairs decided.
 
-    Pairs of equal confidence are decided together.
+    Only untied pairs count. Pairs with equal confidence are decided together.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
 
     Returns:
-        Coverage and error rate, float arrays of the same length, from the surest pairs to all.
+        Coverage and error rate, float arrays of the same length, by falling confidence.
     """
     errors, groups, _ = _sorted_errors(predictions, annotations)
     counts = np.bincount(groups).cumsum()
     return counts / max(len(errors), 1), np.bincount(groups, errors).cumsum() / counts
 
 
-def risk_coverage_area(predictions, annotations):
-    """Area under the risk-coverage curve, the mean error rate over all coverages; less is better.
+def risk_coverage_area(predictions: np.ndarray, annotations: Annotations) -> Metric:
+    """Area under the risk-coverage curve: the mean error rate over all coverages. Less is better.
 
     Source: Geifman et al., *Bias-reduced uncertainty estimation for deep neural classifiers* (ICLR
     2019).
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        annotations: `Annotations`.
     """
-    errors, groups, series = _sorted_errors(predictions, annotations)
+    errors, groups, series_index = _sorted_errors(predictions, annotations)
 
     def metric(weights):
         values = np.full(len(weights), np.nan)
-        for row, drawn in enumerate(weights):  # One at a time: P numbers each.
-            counts = np.bincount(groups, drawn[series])
+        for row, drawn in enumerate(weights):  # One at a time, since each needs P numbers.
+            counts = np.bincount(groups, drawn[series_index])
             if counts.sum():
-                wrong = np.bincount(groups, drawn[series] * errors)
+                wrong = np.bincount(groups, drawn[series_index] * errors)
                 risk = wrong.cumsum() / np.maximum(counts.cumsum(), 1)
                 values[row] = (risk * counts).sum() / counts.sum()
         return values
@@ -264,30 +244,47 @@ def risk_coverage_area(predictions, annotations):
     return metric
 
 
-def score_agreement(predictions, scores, annotations):
-    """Share of pairs that the order of `scores` `[F]` decides as the preference does."""
+def score_consistency(
+    predictions: np.ndarray, scores: np.ndarray, annotations: Annotations
+) -> Metric:
+    """Fraction of pairs in which the higher score and the predicted preference are the same photo.
+
+    Args:
+        predictions: Float array `[P]`, P(first is preferred).
+        scores: Float array `[F]`, scores of single photos.
+        annotations: `Annotations`.
+    """
     difference = np.sign(scores[annotations.first] - scores[annotations.second])
-    agreed = (difference * np.sign(predictions - 0.5) + 1) / 2
-    everything = np.ones(len(agreed))
-    return ratio(agreed, everything, annotations.pair_series, annotations.series_count)
+    consistent = (difference * np.sign(predictions - 0.5) + 1) / 2
+    everything = np.ones(len(consistent))
+    return ratio(consistent, everything, annotations.pair_series_index, annotations.series_count)
 
 
-def resample(series_count, resamples=1000, seed=0):
-    """Weights `[resamples, series_count]` of a bootstrap that draws series, not pairs.
+def resample(series_count: int, resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """Draws the weights of a bootstrap over series.
 
-    The pairs of a series share photos and reviewers, so they are not independent.
+    Series are drawn rather than pairs: the pairs of a series share photos and reviewers, so they
+    are not independent.
+
+    Args:
+        series_count: Integer S, the number of series.
+        resamples: Integer R, the number of resamples. Defaults to 1000.
+        seed: Non-negative integer. Defaults to 0.
+
+    Returns:
+        Float array `[R, S]`, how often each series is drawn.
     """
     rng = np.random.default_rng(seed)
     chances = np.full(series_count, 1 / series_count)
     return rng.multinomial(series_count, chances, size=resamples).astype(float)
 
 
-def estimate(metric, weights):
-    """The value of a metric and its 95% percentile bootstrap interval.
+def estimate(metric: Metric, weights: np.ndarray) -> dict[str, float | None]:
+    """Returns the value of a metric and its 95% percentile bootstrap interval.
 
     Args:
-        metric: a function of weights, as this module makes them; or the difference of two.
-        weights: float `[R, S]`, of `resample`.
+        metric: Function of weights, such as the metrics of this module or the difference of two.
+        weights: Float array `[R, S]`, see `resample`.
 
     Returns:
         `{"value": ..., "low": ..., "high": ...}`; all `None` where nothing counts.
@@ -299,42 +296,17 @@ def estimate(metric, weights):
     return {"value": float(value), "low": float(low), "high": float(high)}
 
 
-def fit_temperature(logits, preferences):
-    """The temperature T that makes sigmoid(logit / T) fit the shares of people best.
-
-    The minimum of the log loss over 1 / T, which is convex: found by halving. Source: Guo et al.
-    (ICML 2017), section 4.2.
-
-    Args:
-        logits: float `[P]`.
-        preferences: float `[P]` in [0, 1].
-
-    Returns:
-        Float in [0.01, 100]; 1 where all logits are 0.
-    """
-    if not np.any(logits):
-        return 1.0
-    low, high = math.log(0.01), math.log(100.0)
-    for _ in range(60):
-        middle = (low + high) / 2
-        scaled = np.clip(logits / math.exp(middle), -500, 500)
-        slope = np.mean((1 / (1 + np.exp(-scaled)) - preferences) * logits)
-        # A positive slope by 1 / T says that a smaller 1 / T is better.
-        low, high = (middle, high) if slope > 0 else (low, middle)
-    return math.exp((low + high) / 2)
-
-
 def _photos_by_series(annotations):
-    starts = np.flatnonzero(np.diff(annotations.series, prepend=-1))
-    parts = np.split(np.arange(len(annotations.series)), starts[1:])
-    return ((annotations.series[photos[0]], photos) for photos in parts)
+    starts = np.flatnonzero(np.diff(annotations.series_index, prepend=-1))
+    parts = np.split(np.arange(len(annotations.series_index)), starts[1:])
+    return ((annotations.series_index[photos[0]], photos) for photos in parts)
 
 
-def _chance_of_best(strong, best, k):
-    """The chance that a best photo is among the k strongest, equal ones in any order."""
-    top = strong[best].max()
-    tied = np.abs(strong - top) <= 1e-9
-    places = k - np.count_nonzero((strong > top) & ~tied)
+def _chance_of_best(mean_preference, best, k):
+    """The chance that a best photo is among the first k, with equal ones in any order."""
+    top = mean_preference[best].max()
+    tied = np.abs(mean_preference - top) <= 1e-9
+    places = k - np.count_nonzero((mean_preference > top) & ~tied)
     tied_best, tied_count = np.count_nonzero(tied & best), np.count_nonzero(tied)
     if places <= 0:
         return 0.0
@@ -343,23 +315,23 @@ def _chance_of_best(strong, best, k):
 
 
 def _reliability_sums(predictions, annotations):
-    """Per series and bin, `[S, 3, BINS]`: pairs, their confidence, and the share who agree."""
+    """Sums by series and bin, `[S, 3, BINS]`: of pairs, confidence, and observed preference."""
     confidence = np.maximum(predictions, 1 - predictions)
-    share = np.where(predictions >= 0.5, annotations.preferences, 1 - annotations.preferences)
+    observed = np.where(predictions >= 0.5, annotations.preferences, 1 - annotations.preferences)
     places = np.clip(((confidence - 0.5) * 2 * BINS).astype(int), 0, BINS - 1)
     sums = np.zeros((annotations.series_count, 3, BINS))
     counts = annotations.labelled.astype(float)
-    for place, values in enumerate((np.ones(len(share)), confidence, share)):
-        np.add.at(sums, (annotations.pair_series, place, places), values * counts)
+    for place, values in enumerate((np.ones(len(observed)), confidence, observed)):
+        np.add.at(sums, (annotations.pair_series_index, place, places), values * counts)
     return sums
 
 
 def _sorted_errors(predictions, annotations):
-    """Errors of the untied pairs, the surest first; numbers of equally sure groups; and series."""
+    """Errors of untied pairs by falling confidence, groups of equal confidence, and series."""
     untied = annotations.untied
     predictions, preferences = predictions[untied], annotations.preferences[untied]
     errors = (1 - np.sign(predictions - 0.5) * np.sign(preferences - 0.5)) / 2
     confidence = np.abs(predictions - 0.5)
     order = np.argsort(-confidence, kind="stable")
     _, groups = np.unique(-confidence[order], return_inverse=True)
-    return errors[order], groups, annotations.pair_series[untied][order]
+    return errors[order], groups, annotations.pair_series_index[untied][order]

@@ -1,23 +1,30 @@
-"""An evaluation for the eyes: a table for the screen, and plots."""
+"""An evaluation as a table for the screen and as plots."""
 
-import json
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
 
 import numpy as np
 
 from keras_series.evaluation.report import METRICS, PROBABILITY_METRICS
-from keras_series.utils.figures import new_figure, save_figure
-from keras_series.utils.files import replacing
+from keras_series.utils import new_figure, save_figure
 
 
-def format_report(report):
-    """The report of `evaluate` as a text for the screen."""
-    judges = report["judges"]
-    lines = [f"{'accuracy on':<32}{'model':>22}" + _cells(list(judges)[1:])]
+def format_report(report: Mapping) -> str:
+    """Returns a report as a table for the screen.
+
+    Args:
+        report: What `evaluate` returns.
+    """
+    model = report["predictors"]["model"]
+    baselines = {name: each for name, each in report["predictors"].items() if name != "model"}
+    lines = [f"{'accuracy on':<32}{'model':>22}" + _cells(baselines)]
     for metric, title in METRICS.items():
-        others = [_number(judges[name][metric]["value"]) for name in list(judges)[1:]]
-        lines.append(f"{title:<32}{interval(judges['model'][metric]):>22}" + _cells(others))
+        values = [_number(estimates[metric]["value"]) for estimates in baselines.values()]
+        lines.append(f"{title:<32}{interval(model[metric]):>22}" + _cells(values))
     for metric, title in PROBABILITY_METRICS.items():
-        lines.append(f"{title:<32}{interval(judges['model'][metric]):>22}")
+        lines.append(f"{title:<32}{interval(model[metric]):>22}")
     if report["calibration"]:
         lines.append(_calibration_line(report["calibration"]))
     for title, groups in report["groups"].items():
@@ -29,29 +36,35 @@ def format_report(report):
     return "\n".join(lines)
 
 
-def interval(estimate):
-    """An estimate as "0.922 (0.905-0.940)"."""
+def interval(estimate: Mapping[str, float | None]) -> str:
+    """Returns an estimate as a text.
+
+    Args:
+        estimate: `{"value", "low", "high"}`, see `keras_series.evaluation.estimate`.
+
+    Example:
+
+    >>> interval({"value": 0.9217, "low": 0.905, "high": 0.94})
+    '0.922 (0.905-0.940)'
+    """
     if estimate["value"] is None:
         return "-"
     return f"{estimate['value']:.3f} ({estimate['low']:.3f}-{estimate['high']:.3f})"
 
 
-def write_report(report, folder):
-    """Writes `evaluation.json` and `evaluation.png` to a folder.
+def draw_report(report: Mapping, path: str | os.PathLike) -> None:
+    """Draws the accuracies, the reliability diagram and the risk-coverage curve of a report.
 
     Args:
-        report: What `evaluate` gives, with further entries where wanted.
-        folder: `pathlib.Path`, made if it is missing.
+        report: What `evaluate` returns.
+        path: PNG file to create or replace.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "evaluation.json") as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     figure = new_figure(figsize=(13, 4))
     accuracy, reliability, risk = figure.subplots(1, 3, width_ratios=(1.6, 1, 1))
-    _draw_accuracy(accuracy, report["judges"])
+    _draw_accuracy(accuracy, report["predictors"])
     _draw_reliability(reliability, report["reliability"])
     _draw_risk(risk, report["risk_coverage"])
-    save_figure(figure, folder / "evaluation.png")
+    save_figure(figure, path)
 
 
 def _calibration_line(calibration):
@@ -71,9 +84,9 @@ def _number(value):
     return "-" if value is None else f"{value:.3f}"
 
 
-def _draw_accuracy(axes, judges):
+def _draw_accuracy(axes, predictors):
     shown = ("pair_accuracy", "strong_pair_accuracy", "series_top_1")
-    for offset, (name, estimates) in enumerate(judges.items()):
+    for offset, (name, estimates) in enumerate(predictors.items()):
         estimates = [estimates[metric] for metric in shown]
         heights = np.array([each["value"] or 0.0 for each in estimates])
         errors = np.abs([[each[end] or 0.0 for each in estimates] for end in ("low", "high")])
@@ -88,13 +101,15 @@ def _draw_accuracy(axes, judges):
 
 def _draw_reliability(axes, bins):
     axes.plot([0.5, 1], [0.5, 1], color="grey", linewidth=1)
-    axes.plot([row["confidence"] for row in bins], [row["agreement"] for row in bins], marker="o")
-    axes.set(xlabel="Confidence", ylabel="People who agree", title="Reliability", ylim=(0, 1.05))
+    axes.plot([row["confidence"] for row in bins], [row["observed"] for row in bins], marker="o")
+    axes.set(xlabel="Confidence", ylabel="Observed preference", title="Reliability", ylim=(0, 1.05))
     axes.grid(alpha=0.3)
 
 
 def _draw_risk(axes, curve):
     axes.plot([row["coverage"] for row in curve], [1 - row["error"] for row in curve])
-    axes.set(xlabel="Share of pairs decided", ylabel="Accuracy", title="Closest calls left to you")
+    axes.set(
+        xlabel="Fraction of pairs decided", ylabel="Accuracy", title="Close calls left to a person"
+    )
     axes.set(ylim=(0.4, 1.02), xlim=(0, 1))
     axes.grid(alpha=0.3)

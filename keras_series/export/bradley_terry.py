@@ -1,34 +1,36 @@
-"""Strengths of the photos of a series, from what is preferred to what; in TensorFlow core ops."""
+"""Strengths of the photos of a series, from their pairwise preferences, in TensorFlow core ops."""
 
 import tensorflow as tf
 
-# Certainty beyond this is rounding: strengths would go to infinity.
+# Log-odds beyond this are rounding errors; without a bound, strengths would go to infinity.
 _MOST_LOGIT = 12.0
-# The start is close and a step is at most 1: far more than any matrix needs.
+# The start is close and a step is at most 1, so this is far more than any matrix needs.
 _STEPS = 30
 
 
-def bradley_terry(preferences, valid):
-    """Strengths of photos by the model of Bradley and Terry (1952): P(i, j) = sigmoid(s_i - s_j).
+def bradley_terry_strengths(preferences: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Returns the strengths of photos by the model of Bradley and Terry (1952).
 
-    The most likely strengths, where each pair counts once, as P(i, j) wins of i and P(j, i) wins of
-    j. They order photos as the sums of their preferences do (all pairs are compared equally
-    often), and their differences are log-odds. The likelihood is concave; it is climbed by Newton's
-    method, in steps of at most 1, in which its curvature cannot change much (Bach,
-    *Self-concordant analysis for logistic regression*, 2010, proposition 1).
+    In the model, P(i is preferred to j) = sigmoid(s_i - s_j). The result is the maximum-likelihood
+    estimate where each pair counts once, as P(i, j) wins of i and P(j, i) wins of j. All pairs are
+    compared equally often, so strengths order photos as the sums of their preferences do, and their
+    differences are log-odds. The concave likelihood is maximised by Newton's method. Steps are
+    limited to 1, within which the curvature cannot change much (Bach, *Self-concordant analysis for
+    logistic regression*, 2010, proposition 1).
 
     Args:
-        preferences: float32 `[B, N, N]`, P(i is preferred to j), in (0, 1). The diagonal is not
-            read.
-        valid: bool `[B, N]`. Other photos take part in no pair.
+        preferences: float32 tensor `[B, N, N]`, P(i is preferred to j) in (0, 1). The diagonal is
+            ignored.
+        valid: Boolean tensor `[B, N]`. Photos where it is false are in no pair.
 
     Returns:
-        float32 `[B, N]`, finite. The strengths of the valid photos have mean 0; others have 0.
+        float32 tensor `[B, N]`, finite. The strengths of the valid photos of a series have mean 0;
+        those of the others are 0.
 
     Example:
 
     >>> p = tf.constant([[[0.5, 0.8], [0.2, 0.5]]])
-    >>> bradley_terry(p, tf.constant([[True, True]])).numpy().round(3)
+    >>> bradley_terry_strengths(p, tf.constant([[True, True]])).numpy().round(3)
     array([[ 0.693, -0.693]], dtype=float32)
     """
     compared = valid[:, :, tf.newaxis] & valid[:, tf.newaxis, :]
@@ -38,9 +40,9 @@ def bradley_terry(preferences, valid):
     counts = tf.cast(compared, tf.float64)
     present = tf.cast(valid, tf.float64)
     sizes = tf.maximum(tf.reduce_sum(present, axis=-1, keepdims=True), 1)
-    # The least-squares strengths: the exact ones where all preferences agree.
+    # The least-squares strengths, which are exact if the preferences are consistent.
     start = tf.reduce_sum(counts * (tf.math.log(p) - tf.math.log(1 - p)), axis=-1) / sizes
-    # Strengths are fixed but for a constant, and those of the others not at all.
+    # The likelihood leaves a common constant free, and the strengths of invalid photos.
     fixed = present[:, :, tf.newaxis] * present[:, tf.newaxis, :] / sizes[..., tf.newaxis]
     fixed += tf.linalg.diag(1 - present)
 
@@ -62,16 +64,16 @@ def bradley_terry(preferences, valid):
     return tf.cast(strengths, tf.float32)
 
 
-def rank_by(strengths, valid, counted):
-    """Ranks of photos by their strength, 1 is best, ties broken by position.
+def rank_by(strengths: tf.Tensor, valid: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """Returns the ranks of photos by their strength. Ties are broken by position.
 
     Args:
-        strengths: float `[B, N]`.
-        valid: bool `[B, N]`. The others come last, by position.
-        counted: bool `[B, N]`, false for what is padding.
+        strengths: Float tensor `[B, N]`.
+        valid: Boolean tensor `[B, N]`. Photos where it is false come last, by position.
+        counted: Boolean tensor `[B, N]`, false for padding.
 
     Returns:
-        int32 `[B, N]`, 0 where not counted.
+        int32 tensor `[B, N]`. 1 is best; padding has 0.
 
     Example:
 

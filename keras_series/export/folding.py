@@ -1,21 +1,21 @@
-"""Batch normalisations folded into the convolutions before them, for inference."""
+"""Folds batch normalisations into the convolutions before them, for inference."""
 
 import keras
 from keras import ops
 
-from keras_series.models.backbones import BACKBONES
+from keras_series.models import BACKBONES, PhotoEncoder
 
 
-def fold_encoder(encoder):
-    """A model that gives what a `PhotoEncoder` gives at inference, with fewer operations.
+def fold_encoder(encoder: PhotoEncoder) -> keras.Model:
+    """Returns a model that computes what a `PhotoEncoder` does at inference, in fewer operations.
 
-    The attention units are the encoder's own.
+    The attention units are shared with the encoder.
 
     Args:
         encoder: A `PhotoEncoder`.
 
     Returns:
-        A `keras.Model` of the same input and output.
+        A `keras.Model` with the same input and output.
 
     Example:
 
@@ -34,19 +34,19 @@ def fold_encoder(encoder):
     return keras.Model(photos, keras.layers.Concatenate()(vectors))
 
 
-def fold_batch_norms(network):
-    """A copy of a functional model whose convolutions do the batch normalisations behind them.
+def fold_batch_norms(network: keras.Model) -> keras.Model:
+    """Returns a copy of a functional model with batch normalisations folded into convolutions.
 
     `gamma (W x + b - mean) / sqrt(variance + epsilon) + beta` is a convolution again, of the
     weights `s W` and the bias `s (b - mean) + beta` with `s = gamma / sqrt(variance + epsilon)`.
-    Graph optimisers do this themselves only where the convolution has no bias. Normalisations that
-    do not follow a linear `Conv2D` directly stay as they are.
+    Graph optimisers do the same only where the convolution has no bias. Normalisations that do not
+    directly follow a linear `Conv2D` are kept.
 
     Args:
         network: A functional `keras.Model`.
 
     Returns:
-        A `keras.Model` of the same inputs and outputs.
+        A `keras.Model` with the same inputs and outputs.
     """
     folded = dict(filter(None, map(_foldable, network.layers)))
     norms = {norm.name for norm in folded.values()}
@@ -71,7 +71,7 @@ def fold_batch_norms(network):
 
 
 def _foldable(layer):
-    """The pair of a convolution and the normalisation `layer`, if they can be folded."""
+    """Returns the convolution before a normalisation and `layer`, or `None`."""
     if not isinstance(layer, keras.layers.BatchNormalization) or layer.axis not in (-1, 3):
         return None
     convolution = layer.input._keras_history.operation

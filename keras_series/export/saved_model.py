@@ -1,4 +1,6 @@
-"""Export: a trained model as a SavedModel that takes encoded photos."""
+"""Writes a trained model as a SavedModel that takes encoded photos."""
+
+from __future__ import annotations
 
 import contextlib
 import datetime
@@ -12,47 +14,57 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_series import __version__
 from keras_series.export import golden
 from keras_series.export.serving_module import ServingModule
+from keras_series.export.signatures import SIGNATURES
 from keras_series.export.warmup import write_warmup
-from keras_series.photos.decoding import MAX_PIXELS
+from keras_series.models import SeriesPreferenceModel
+from keras_series.photos import MAX_PIXELS
 
 _LIBRARIES = ("keras", "tensorflow", "numpy")
 
 
-def export(model, base, version=None, max_pixels=MAX_PIXELS, keep_variables=False, provenance=None):
+def export(
+    model: SeriesPreferenceModel,
+    base: str | os.PathLike,
+    version: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    keep_variables: bool = False,
+    provenance: Mapping | None = None,
+) -> pathlib.Path:
     """Writes `<base>/<version>`, checked and whole, or not at all.
 
-    It is written beside, checked there in a clean process against the live model's answers, and
-    renamed, as TensorFlow Serving loads a version the moment it sees it. What an earlier export
-    left behind that was killed is removed.
+    The version is written under a temporary name, checked in a clean process against the answers of
+    the live model, and renamed, since TensorFlow Serving loads a version the moment it sees it.
+    What earlier exports left behind when they were killed is removed.
 
-    Beside the SavedModel the version has `model.json`, which says what it is, and in
-    `assets.extra/` golden photos, whose answers are in there, warm-up requests for the server, and
-    `head.npz`, with which embeddings can be compared without TensorFlow.
+    Besides the SavedModel the version has `model.json`, which describes it, and in `assets.extra/`
+    the golden photos, whose expected answers are in `model.json`; warm-up requests for the server;
+    and `head.npz`, with which embeddings can be compared without TensorFlow.
 
     Args:
-        model: A `SeriesPreferenceModel`, with its reference embedding set.
-        base: Folder of the model's versions, made if it is missing.
-        version: Positive integer. Defaults to one more than the greatest there.
-        max_pixels: See `ServingModule`.
-        keep_variables: See `ServingModule`.
-        provenance: Dictionary for `model.json`: how the model was trained and evaluated.
+        model: A `SeriesPreferenceModel` with its reference embedding set.
+        base: Folder of the model's versions. It is created if it does not exist.
+        version: Positive integer. Defaults to one more than the greatest version in `base`.
+        max_pixels: Integer, see `ServingModule`. Defaults to 100 million.
+        keep_variables: Boolean, see `ServingModule`. Defaults to `False`.
+        provenance: Dictionary added to `model.json`: how the model was trained and evaluated.
+            Defaults to none.
 
     Returns:
         Path of the version's folder.
 
     Raises:
-        ValueError: If the version is not positive, or the exported model does not say what the
-            live one says.
-        FileExistsError: If the version is there already.
+        ValueError: If the version is not positive, or the exported model does not give the answers
+            of the live model.
+        FileExistsError: If the version exists already.
     """
     base = pathlib.Path(base)
     base.mkdir(parents=True, exist_ok=True)
@@ -73,20 +85,24 @@ def export(model, base, version=None, max_pixels=MAX_PIXELS, keep_variables=Fals
     return target
 
 
-def next_version(base):
-    """One more than the greatest version in `base`; 1 where there is none."""
+def next_version(base: pathlib.Path) -> int:
+    """Returns one more than the greatest version in a folder, 1 if there is none.
+
+    Args:
+        base: Folder of a model's versions.
+    """
     versions = (int(path.name) for path in base.iterdir() if path.name.isdecimal())
     return max(versions, default=0) + 1
 
 
 @contextlib.contextmanager
 def _partial_folder(base):
-    """A folder in `base` that is removed unless it has been renamed."""
+    """Yields a new folder in `base`, which is removed unless it has been renamed."""
     for path in base.glob(".partial.*"):
         with _locked(path) as is_ours:
-            if is_ours:  # Its export is dead: the lock would have died with it.
+            if is_ours:  # Its export is dead, since a lock lives as long as its process.
                 shutil.rmtree(path)
-    # A server reads integers as versions and passes other names over.
+    # A server takes integers as versions and ignores other names.
     partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial.", dir=base))
     with _locked(partial):
         try:
@@ -97,7 +113,7 @@ def _partial_folder(base):
 
 @contextlib.contextmanager
 def _locked(folder):
-    """Locks a folder while the block runs; gives whether that was possible."""
+    """Locks a folder while the block runs. Yields whether that was possible."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +131,7 @@ def _add_golden_cases(folder, model_name, model, options, provenance):
     (folder / golden.PHOTOS).mkdir()
     for name, photo_bytes in photos.items():
         (folder / golden.PHOTOS / name).write_bytes(photo_bytes)
-    card = {**_describe(folder, model), **options, **provenance, "golden": cases}
+    card = {**_describe(model), **options, **provenance, "golden": cases}
     (folder / golden.CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
@@ -130,49 +146,35 @@ def _add_head(folder, model):
     np.savez(folder / "assets.extra" / "head.npz", **arrays)
 
 
-def _describe(folder, model):
-    """What `model.json` says of a model and of its signatures."""
-    # Not loaded, which takes many times the memory.
-    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    definitions = saved.meta_graphs[0].signature_def
+def _describe(model):
     return {
-        "what": "Judges which photo of a series people prefer; see keras-series.",
+        "what": "Predicts which photo of a series people prefer; see keras-series.",
         "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "encoder": model.encoder.get_config(),
         "head": {"units": model.head.units},
         "parameters": model.count_params(),
         "temperature": float(model.temperature),
         "signatures": {
-            name: {
-                "inputs": _specs(definitions[name].inputs),
-                "outputs": _specs(definitions[name].outputs),
-            }
-            for name in sorted(definitions)
-            if not name.startswith("__")
+            name: signature.describe(model.head.units[0])
+            for name, signature in sorted(SIGNATURES.items())
         },
         "libraries": {"python": platform.python_version(), "keras_series": __version__}
         | {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
 
 
-def _specs(tensors):
-    return {
-        name: f"{tf.DType(info.dtype).name} {tf.TensorShape(info.tensor_shape).as_list()}"
-        for name, info in sorted(tensors.items())
-    }
-
-
 def _check_in_clean_process(folder):
     root = str(pathlib.Path(__file__).parents[2])
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    code = "import sys; from keras_series.export import check; check(sys.argv[1])"
     result = subprocess.run(
-        [sys.executable, "-m", golden.__name__, folder],
+        [sys.executable, "-c", code, folder],
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
     )
     if result.returncode:
         raise ValueError(
-            "Expected an exported model that says what the live one says. Received, from a clean "
-            f"process that loaded it:\n{result.stderr[-2000:]}"
+            "Expected an exported model that gives the answers of the live one. Received, from a "
+            f"clean process that loaded it:\n{result.stderr[-2000:]}"
         )

@@ -1,43 +1,57 @@
-"""The signatures of an exported model."""
+"""The exported functions: encoded bytes in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from keras_series.export.bradley_terry import bradley_terry, rank_by
+from keras_series.export.bradley_terry import bradley_terry_strengths, rank_by
 from keras_series.export.folding import fold_encoder
-from keras_series.photos.decoding import MAX_PIXELS, decode_photos, resize_photo
+from keras_series.export.signatures import DEFAULT, SIGNATURES
+from keras_series.models import SeriesPreferenceModel
+from keras_series.photos import MAX_PIXELS, decode_photos, resize_photo
 
+# The preference or score of a photo that cannot be decoded.
 NEUTRAL = 0.5
-# Photos that are encoded side by side, each with the memory of its feature maps.
+# Photos that are encoded in parallel. Each needs memory for its feature maps.
 _PARALLEL_PHOTOS = 8
-# Elementwise operations take whole vectors of this many floats at most; what is left over they
-# calculate by other instructions, whose last bit differs.
+# Elementwise operations process at most this many floats as a vector. The remainder is computed by
+# other instructions, whose last bit differs.
 _VECTOR = 16
 
 
 class ServingModule(tf.Module):
-    """The signatures of an exported model: encoded bytes in, probabilities and `valid` out.
+    """The functions of an exported model, one for each of `SIGNATURES`.
 
-    The batch normalisations are folded into the convolutions, and the variables frozen into two
-    functions, a photo to its embedding and embeddings to preferences, which all signatures share:
-    one copy of the weights in the file, and TensorFlow's optimiser can fuse the convolutions with
-    all that follows them.
+    The batch normalisations are folded into the convolutions, and the variables are frozen into two
+    functions that all signatures share: photo to embedding, and embeddings to preferences. So the
+    file has one copy of the weights, and TensorFlow's optimiser can fuse each convolution with the
+    operations after it.
 
-    Examples never meet along the batch, so a server may put several clients' requests in one. Each
-    photo passes the encoder by itself, several at a time: its numbers are the same to the last bit
-    in whatever batch it comes. A photo that cannot be decoded passes nothing. It has `valid` false,
-    the reference embedding, and so the neutral answer 0.5 to everything.
+    Examples never mix along the batch, so a server may put the requests of several clients into one
+    batch. Each photo passes the encoder separately, several in parallel: its numbers are identical
+    to the last bit in every batch. A photo that cannot be decoded does not pass the encoder. It has
+    `valid` false, the reference embedding, and therefore the neutral answer 0.5 to everything.
 
     Args:
         model: A `SeriesPreferenceModel`.
-        max_pixels: Photos with more pixels are refused by their header, before decoding.
-        keep_variables: Leaves the variables as they are, so that the loaded model can be trained
-            further (`model_variables`, and each signature's `trainable_variables`). Photos then
-            pass the encoder as one batch, so that gradients pass too; the last bit may differ.
+        max_pixels: Integer. Photos with more pixels are refused by their header, before decoding.
+            Defaults to 100 million.
+        keep_variables: Boolean. Keeps the weights as variables, so that the loaded model can be
+            trained further (`model_variables`, and `trainable_variables` of each signature). Photos
+            then pass the encoder as one batch, so that gradients flow; the last bit may differ.
+            Defaults to `False`.
     """
 
-    def __init__(self, model, max_pixels=MAX_PIXELS, keep_variables=False):
+    def __init__(
+        self,
+        model: SeriesPreferenceModel,
+        max_pixels: int = MAX_PIXELS,
+        keep_variables: bool = False,
+    ):
         super().__init__(name="keras_series")
         self._image_size = model.encoder.image_size
         self._resize = model.encoder.resize
@@ -57,7 +71,7 @@ class ServingModule(tf.Module):
             self._reference = model.reference_embedding.value
         else:
             self._reference = tf.constant(keras.ops.convert_to_numpy(model.reference_embedding))
-        # Traced once: in memory each function that calls the frozen one has a copy of it.
+        # Traced once, since every function that calls the frozen one holds a copy of it in memory.
         self._embed = tf.function(
             self._embed_batch if keep_variables else self._embed_each,
             input_signature=[
@@ -67,39 +81,33 @@ class ServingModule(tf.Module):
             autograph=False,
         )
 
-        # By name, too: so `TFSMLayer` finds them, and calls them with a dictionary of inputs.
-        endpoints = self._endpoints()
-        for name, endpoint in endpoints.items():
+        for name, endpoint in self._endpoints().items():
+            # As an attribute, too, so that `TFSMLayer` finds it and calls it with a dictionary.
             setattr(self, name, endpoint)
-        self._names = tuple(endpoints)
 
-    def signatures(self):
-        """The functions to export, by the name of their signature."""
-        return {name: getattr(self, name) for name in self._names}
+    def signatures(self) -> dict[str, Callable]:
+        """Returns the functions to export, by the name of their signature."""
+        return {name: getattr(self, name) for name in SIGNATURES}
 
     def _endpoints(self):
-        photo = tf.TensorSpec([None], tf.string)
-        pixels = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        embedding = tf.TensorSpec([None, self._units], tf.float32)
-        preference = _endpoint(self._preference, photo_a_bytes=photo, photo_b_bytes=photo)
-        return {
-            "serving_default": preference,
-            "preference": preference,
-            "score": _endpoint(self._score, photo_bytes=photo),
-            "rank": _endpoint(
-                self._rank,
-                photo_bytes=tf.TensorSpec([None, None], tf.string),
-                photo_count=tf.TensorSpec([None], tf.int32),
-            ),
-            "embed": _endpoint(self._embedding, photo_bytes=photo),
-            "score_and_embed": _endpoint(self._score_and_embedding, photo_bytes=photo),
-            "compare": _endpoint(self._compared, embedding_a=embedding, embedding_b=embedding),
-            "score_pixels": _endpoint(self._score_pixels, photo=pixels),
-            "preference_pixels": _endpoint(self._preference_pixels, photo_a=pixels, photo_b=pixels),
+        methods = {
+            "preference": self._preference,
+            "score": self._score,
+            "rank": self._rank,
+            "embed": self._embedding,
+            "score_and_embed": self._score_and_embedding,
+            "compare": self._compared,
+            "score_pixels": self._score_pixels,
+            "preference_pixels": self._preference_pixels,
         }
+        endpoints = {
+            name: _endpoint(method, SIGNATURES[name], self._units)
+            for name, method in methods.items()
+        }
+        return {DEFAULT: endpoints["preference"], **endpoints}
 
     def _preference(self, inputs):
-        # One pass for both sides; each is taken out where it was put in.
+        # Both sides pass the encoder in one batch.
         photo_bytes = tf.concat([inputs["photo_a_bytes"], inputs["photo_b_bytes"]], axis=0)
         embeddings, valid = self._embed_bytes(photo_bytes)
         valid_a, valid_b = tf.split(valid, 2)
@@ -115,14 +123,14 @@ class ServingModule(tf.Module):
         photo_bytes = inputs["photo_bytes"]
         shape = tf.shape(photo_bytes)
         counted = tf.sequence_mask(inputs["photo_count"], shape[1])
-        # A server pads with copies of a photo. An empty one costs nothing.
+        # A server pads with copies of a photo. An empty photo costs nothing.
         photo_bytes = tf.where(counted, photo_bytes, "")
         embeddings, valid = self._embed_bytes(tf.reshape(photo_bytes, [-1]))
         valid = tf.reshape(valid, shape)
         preferences = self._compare_all(tf.reshape(embeddings, [*tf.unstack(shape), self._units]))
         compared = valid[:, :, tf.newaxis] & valid[:, tf.newaxis, :]
         preferences = tf.where(compared, preferences, NEUTRAL)
-        strengths = bradley_terry(preferences, valid)
+        strengths = bradley_terry_strengths(preferences, valid)
         return {
             "preference": preferences,
             "strength": strengths,
@@ -160,7 +168,7 @@ class ServingModule(tf.Module):
         return self._embed(photos, tf.ones([tf.shape(photos)[0]], tf.bool))
 
     def _embed_batch(self, photos, valid):
-        # Fused operations fail on an empty batch: a blank photo fills it.
+        # Fused operations fail on an empty batch, so it gets a blank photo.
         is_empty = tf.cast(tf.size(valid) == 0, tf.int32)
         filled = tf.pad(photos, [[0, is_empty], [0, 0], [0, 0], [0, 0]])
         embeddings = self._embed_photos(filled)[: tf.size(valid)]
@@ -202,11 +210,11 @@ class ServingModule(tf.Module):
         return tf.reshape(self._compare(*rows), shape)
 
 
-def freeze(function, *specs):
-    """A function of tensors in which all variables of `function` have become constants.
+def freeze(function: Callable, *specs: tf.TensorSpec) -> Callable:
+    """Returns a function in which all variables have become constants.
 
     Args:
-        function: From tensors to one tensor.
+        function: Function from tensors to one tensor.
         *specs: `tf.TensorSpec` of its arguments.
     """
     traced = tf.function(function, autograph=False).get_concrete_function(*specs)
@@ -218,7 +226,7 @@ def _trace(function, *specs):
     return tf.function(function, input_signature=specs, autograph=False)
 
 
-def _endpoint(method, **specs):
-    # One dictionary of named inputs: what the server, `TFSMLayer` and plain loading all can call.
-    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()}
+def _endpoint(method, signature, units):
+    # One dictionary of named inputs, which the server, `TFSMLayer` and plain loading can all call.
+    specs = {name: tensor.spec(units, name) for name, tensor in signature.inputs.items()}
     return tf.function(method, input_signature=[specs], autograph=False)

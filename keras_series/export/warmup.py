@@ -1,23 +1,29 @@
-"""Warm-up requests of an exported model: TensorFlow Serving replays them before it serves."""
+"""Warm-up requests of an exported model, which TensorFlow Serving replays before it serves."""
+
+from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.saved_model.loader_impl import SavedModelLoader
 
-# Where the server looks, below a version's folder.
+# The path within a version's folder where the server looks.
 PLACE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
 
 
-def write_warmup(folder, model_name, requests):
+def write_warmup(
+    folder: pathlib.Path, model_name: str, requests: Mapping[str, Mapping[str, object]]
+) -> None:
     """Writes a request for each signature, so that the first client does not wait.
 
     Args:
-        folder: `pathlib.Path`, of an exported version.
-        model_name: Name that the model is served by. The server does not check it.
-        requests: For each signature its inputs, tensors by name.
+        folder: Folder of an exported version.
+        model_name: String, the name that the model is served under. The server does not check it.
+        requests: For each signature its inputs, arrays by name.
     """
-    # Here, as what is exported is read without it.
+    # Imported here, since an export can be read without it.
     from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
     (folder / PLACE).parent.mkdir(exist_ok=True)
@@ -32,11 +38,14 @@ def write_warmup(folder, model_name, requests):
             writer.write(record.SerializeToString())
 
 
-def read_warmup(folder):
-    """The requests of a version's folder: pairs of a signature and its inputs, arrays by name.
+def read_warmup(folder: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """Reads the requests of an exported version.
 
     Args:
-        folder: `pathlib.Path`, of an exported version.
+        folder: Folder of the version.
+
+    Returns:
+        Pairs of the name of a signature and its inputs, arrays by name.
     """
     from tensorflow_serving.apis import prediction_log_pb2
 
@@ -48,14 +57,14 @@ def read_warmup(folder):
     return requests
 
 
-def replay_warmup(folder):
-    """Runs the requests as a server does, in a session. One that fails would fail the server.
+def replay_warmup(folder: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
+    """Runs the requests in a session, as a server does. A request that fails would fail the server.
 
-    Each signature has a session of its own: one that has run a frozen network holds several copies
-    of its weights.
+    Each signature runs in a separate session, since a session that has run a frozen network holds
+    several copies of its weights.
 
     Args:
-        folder: `pathlib.Path`, of an exported version.
+        folder: Folder of an exported version.
 
     Returns:
         For each signature its outputs, arrays by name.

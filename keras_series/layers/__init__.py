@@ -1,4 +1,4 @@
-"""Layers of the network: attention cells, the attention unit and the preference head."""
+"""Layers: the attention cells, the attention unit and the preference head."""
 
 from keras_series.layers.ca_cell import CACell
 from keras_series.layers.parallel_attention_unit import ParallelAttentionUnit

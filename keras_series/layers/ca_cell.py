@@ -5,39 +5,39 @@ from keras_series.layers.cell_options import (
     GATES,
     POOLINGS,
     check_cell_shapes,
-    check_option,
     pool_context,
 )
+from keras_series.utils.arguments import check_option
 
 
 @keras.saving.register_keras_serializable(package="keras_series")
 class CACell(keras.layers.Layer):
-    """Channel attention cell: weighs each channel of a feature map by its context.
+    """Channel attention cell: weights each channel of a feature map by its context.
 
-    The calculation follows the steps:
+    The computation follows the steps:
 
-    1. Pool the context over space, `z_c = mean(c) + max(c)`, one number a channel.
-    2. Pass it through a bottleneck and gate it, `a_c = sigmoid(W2 relu(W1 z_c))`, where `W1` takes
-       `channels` to `channels // reduction_ratio` and `W2` back. Neither has a bias.
-    3. Weigh every position of the features by it, `f_c = l * a_c`.
+    1. Pool the context over space, `z_c = mean(c) + max(c)`, one number per channel.
+    2. Pass it through a bottleneck and gate it, `a_c = sigmoid(W2 relu(W1 z_c))`, where `W1` maps
+       `channels` to `channels // reduction_ratio` and `W2` maps back. Neither has a bias.
+    3. Multiply every position of the features by the gate, `f_c = l * a_c`.
 
     Source: the CA-Cell of Huang et al., *Learning multi-scale attentive features for series photo
     selection* (ICASSP 2020).
 
     Args:
-        reduction_ratio: Integer. How much narrower than its input the bottleneck is; it keeps at
-            least one channel. Defaults to `16`.
-        pooling: `"average"`, `"maximum"` or `"both"` (their sum): step 1. Table 4 of the paper
-            compares the three. Defaults to `"both"`.
-        gate: `"sigmoid"` (the paper) or `"released"`: the code that the authors released leaves
-            the sigmoid of step 2 out. Defaults to `"sigmoid"`.
+        reduction_ratio: Integer, at least 1. The factor by which the bottleneck is narrower than
+            its input. The bottleneck keeps at least one channel. Defaults to `16`.
+        pooling: String, `"average"`, `"maximum"` or `"both"` (their sum). The pooling of step 1;
+            table 4 of the paper compares the three. Defaults to `"both"`.
+        gate: String, `"sigmoid"` (the paper) or `"released"`. The code that the authors released
+            omits the sigmoid of step 2. Defaults to `"sigmoid"`.
 
     Call arguments:
-        features: `l`, of shape `[batch, height, width, channels]`.
-        context: `c`, of the same shape.
+        features: Float tensor `l` of shape `[batch, height, width, channels]`.
+        context: Float tensor `c` of the same shape.
 
     Output:
-        The recalibrated features, of the same shape.
+        The recalibrated features, a float tensor of the same shape.
 
     Example:
 
@@ -84,13 +84,13 @@ class CACell(keras.layers.Layer):
         return features * self.attention(context)
 
     def attention(self, context):
-        """The gate `a_c`, of shape `[batch, 1, 1, channels]`."""
+        """Returns the gate `a_c`, of shape `[batch, 1, 1, channels]`."""
         pooled = pool_context(context, self.pooling, axis=(1, 2))
         excitation = self.excite(self.squeeze(pooled))
         return ops.sigmoid(excitation) if self.gate == "sigmoid" else excitation
 
     def pooled(self, features, context):
-        """The mean over space of `cell(features, context)`, without writing that map.
+        """Returns the mean over space of `cell(features, context)`, without computing that map.
 
         The gate is the same at every position, so `mean(l * a_c) = a_c * mean(l)`.
         """

@@ -1,4 +1,7 @@
-"""What the two attention cells share: their options and the pooling of their context."""
+"""Options of the two attention cells, and the pooling of their context."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
@@ -6,25 +9,37 @@ POOLINGS = ("average", "maximum", "both")
 GATES = ("sigmoid", "released")
 
 
-def check_option(name, value, options):
-    """Raises a `ValueError` that lists `options` unless `value` is one of them."""
-    if value not in options:
-        listed = ", ".join(repr(option) for option in options)
-        raise ValueError(f"Expected `{name}` to be one of: {listed}. Received: {name}={value!r}")
+def check_cell_shapes(
+    features_shape: Sequence[int | None], context_shape: Sequence[int | None]
+) -> None:
+    """Raises an error unless both shapes are the same `[batch, height, width, channels]`.
 
+    Args:
+        features_shape: Sequence of integers, `None` where unknown. Shape of the features.
+        context_shape: Sequence of integers, `None` where unknown. Shape of the context.
 
-def check_cell_shapes(features_shape, context_shape):
-    """Raises a `ValueError` unless both are one shape `[batch, height, width, channels]`."""
+    Raises:
+        ValueError: If the shapes differ or are not of rank 4.
+    """
     if len(features_shape) != 4 or tuple(features_shape) != tuple(context_shape):
         raise ValueError(
-            "Expected features and context of one shape [batch, height, width, channels]. "
+            "Expected features and context of the same shape [batch, height, width, channels]. "
             f"Received: features.shape={tuple(features_shape)}, "
             f"context.shape={tuple(context_shape)}"
         )
 
 
-def pool_context(context, pooling, axis):
-    """Mean, maximum or their sum over `axis`, which is kept with length 1."""
+def pool_context(context: Any, pooling: str, axis: int | tuple[int, ...]) -> Any:
+    """Returns the mean, the maximum or their sum over `axis`, which is kept with length 1.
+
+    Args:
+        context: Float tensor of the Keras backend, `[batch, height, width, channels]`.
+        pooling: String, one of `POOLINGS`.
+        axis: Integer or tuple of integers. The axes to pool over.
+
+    Returns:
+        Float tensor of the Keras backend, of the same rank as `context`.
+    """
     if pooling == "average":
         return ops.mean(context, axis=axis, keepdims=True)
     maximum = ops.max(context, axis=axis, keepdims=True)

@@ -2,8 +2,9 @@ import keras
 from keras import ops
 
 from keras_series.layers.ca_cell import CACell
-from keras_series.layers.cell_options import GATES, POOLINGS, check_option
+from keras_series.layers.cell_options import GATES, POOLINGS
 from keras_series.layers.sa_cell import SACell
+from keras_series.utils.arguments import check_option
 
 # The cells of each arrangement, in the order in which they are applied or concatenated.
 ARRANGEMENTS = {
@@ -18,49 +19,51 @@ ARRANGEMENTS = {
 
 @keras.saving.register_keras_serializable(package="keras_series")
 class ParallelAttentionUnit(keras.layers.Layer):
-    """Parallel attention unit (PAU): a stage's feature map as one attentive vector.
+    """Parallel attention unit (PAU): turns the feature map of a stage into one attentive vector.
 
-    The calculation follows the steps:
+    The computation follows the steps:
 
     1. Two 1x1 convolutions give the pseudo-query, `l' = conv2(conv1(l))`.
     2. The context is its elementwise product with the features, `c = l * l'`.
     3. The two cells recalibrate the features, `f_s = SACell(l, c)` and `f_c = CACell(l, c)`.
     4. Each is averaged over space and the two are concatenated, `[mean(f_s), mean(f_c)]`.
 
-    Steps 3 and 4 are calculated together by the identities `mean(l * a_c) = a_c * mean(l)` and
+    Steps 3 and 4 are computed together by the identities `mean(l * a_c) = a_c * mean(l)` and
     `mean(l * a_s) = a_s . l / positions` (one matrix product), so the recalibrated maps are never
-    written to memory. `attend` gives them to whoever wants to see them.
+    written to memory. The method `attend` returns the maps themselves.
 
     Source: Huang et al., *Learning multi-scale attentive features for series photo selection*
     (ICASSP 2020). Where the paper is silent, this is our reading:
 
     - The convolutions of step 1 keep the number of channels, have biases, and have no activation
       between them or after them.
-    - In the arrangements `"channel-spatial"` and `"spatial-channel"` the second cell works on the
+    - In the arrangements `"channel-spatial"` and `"spatial-channel"`, the second cell takes the
       output of the first, `f1`, and its context is computed from that output by the same
       convolutions, `c2 = f1 * conv2(conv1(f1))`.
     - The arrangement `"none"` is the plain mean of the features, without convolutions.
 
     The PyTorch code that the authors released differs from their paper: neither gate has a sigmoid
-    (the SA-Cell has a ReLU, the CA-Cell nothing; `gate="released"` does the same), one fully
-    connected layer follows instead of three, and the two streams do not share their units. Save
-    for the gates, on request, this project follows the paper.
+    (the SA-Cell has a ReLU and the CA-Cell nothing, as with `gate="released"`), one fully connected
+    layer follows instead of three, and the two streams do not share their units. This project
+    follows the paper, except for the gates if `gate="released"`.
 
     Args:
-        arrangement: Which cells there are and how they stand: `"parallel"` (the paper), `"none"`,
-            `"channel"`, `"spatial"`, or one after the other, `"channel-spatial"` or
+        arrangement: String. The cells and their order: `"parallel"` (the paper), `"none"`, a single
+            cell, `"channel"` or `"spatial"`, or two cells in sequence, `"channel-spatial"` or
             `"spatial-channel"`. Table 3 of the paper compares the six. Defaults to `"parallel"`.
-        reduction_ratio: Integer. The bottleneck of the CA-Cell. Defaults to `16`.
-        pooling: `"average"`, `"maximum"` or `"both"`: how the cells pool their context. Defaults
-            to `"both"`.
-        gate: `"sigmoid"` (the paper) or `"released"` (the authors' code). Defaults to `"sigmoid"`.
+        reduction_ratio: Integer, at least 1. The factor by which the bottleneck of the CA-Cell is
+            narrower than its input. Defaults to `16`.
+        pooling: String, `"average"`, `"maximum"` or `"both"` (their sum). How the cells pool their
+            context. Defaults to `"both"`.
+        gate: String, `"sigmoid"` (the paper) or `"released"` (the authors' code). Defaults to
+            `"sigmoid"`.
 
     Input shape:
         `[batch, height, width, channels]`.
 
     Output shape:
-        `[batch, 2 * channels]` for `"parallel"`, the SA-Cell's half first; `[batch, channels]` for
-        the other arrangements.
+        `[batch, 2 * channels]` for `"parallel"`, with the half of the SA-Cell first;
+        `[batch, channels]` for the other arrangements.
 
     Example:
 
@@ -115,14 +118,14 @@ class ParallelAttentionUnit(keras.layers.Layer):
         return self.cells[-1].pooled(features, self._context(features))
 
     def attend(self, features):
-        """The recalibrated maps, whose means over space are what calling the unit gives.
+        """Returns the recalibrated maps, whose means over space are the output of the unit.
 
         Args:
-            features: Of shape `[batch, height, width, channels]`.
+            features: Float tensor of shape `[batch, height, width, channels]`.
 
         Returns:
-            The maps `(f_s, f_c)` for the arrangement `"parallel"`, one map for the others; each
-            has the shape of the features.
+            A tuple of the maps `(f_s, f_c)` for the arrangement `"parallel"`, one map for the
+            others. Each map has the shape of the features.
         """
         if not self.built:
             self.build(features.shape)
@@ -134,13 +137,14 @@ class ParallelAttentionUnit(keras.layers.Layer):
         return features
 
     def spatial_gate(self, features):
-        """The gate of the SA-Cell, where the unit looks.
+        """Returns the gate of the SA-Cell, which shows where the unit looks.
 
         Args:
-            features: Of shape `[batch, height, width, channels]`.
+            features: Float tensor of shape `[batch, height, width, channels]`.
 
         Returns:
-            `[batch, height, width, 1]`, or `None` for an arrangement without a SA-Cell.
+            Float tensor of shape `[batch, height, width, 1]`, or `None` for an arrangement without
+            an SA-Cell.
         """
         if not self.built:
             self.build(features.shape)

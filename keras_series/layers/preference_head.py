@@ -4,35 +4,36 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_series")
 class PreferenceHead(keras.layers.Layer):
-    """Preference head: the log-odds that each photo of a series is preferred to each other.
+    """Preference head: the log-odds that one photo of a series is preferred to another.
 
-    Three fully connected layers on the difference of two photos' features, without biases and with
-    an odd activation, so that swapping the photos turns the sign of the logit. The first layer is
-    linear, so it is applied once a photo, before the difference is taken:
+    The head has three fully connected layers on the difference between the features of two photos.
+    They have no biases and an odd activation, so swapping the photos flips the sign of the logit.
+    The first layer is linear, so it is applied once per photo, before the difference is taken:
 
     1. `e_i = W1 x_i`, the embedding of photo i (the method `embed`).
     2. `g(d) = W3 tanh(W2 tanh(d))`, for every difference `d = e_i - e_j`.
     3. `logit(i, j) = (g(e_i - e_j) - g(e_j - e_i)) / 2`.
 
-    `g` is odd, so step 3 changes nothing but the rounding: with it `logit(i, j) = -logit(j, i)` to
-    the last bit and `logit(i, i) = 0`, in whatever order a matrix product adds. `P(i is preferred
-    to j) = sigmoid(logit(i, j))`.
+    `g` is odd, so step 3 affects only the rounding. It makes `logit(i, j) = -logit(j, i)` exact to
+    the last bit and `logit(i, i) = 0`, whatever the order of summation in a matrix product.
+    `P(i is preferred to j) = sigmoid(logit(i, j))`.
 
-    Everything is calculated in the type of the weights, float32 under a mixed policy: photos of
-    one series are so alike that 16 bits would round their difference away.
+    Everything is computed in the dtype of the weights, which is float32 under a mixed policy.
+    Photos of one series are so similar that 16 bits would round their difference away.
 
     Source: Huang et al., *Learning multi-scale attentive features for series photo selection*
-    (ICASSP 2020), which has three fully connected layers; that they are odd is our addition.
+    (ICASSP 2020), which has three fully connected layers. Making them odd is our addition.
 
     Args:
-        units: Two integers, the size of the embedding and of the second layer's output. Defaults
-            to `(128, 128)`.
+        units: Tuple of two integers, each at least 1. The size of the embedding and the size of
+            the second layer's output. Defaults to `(128, 128)`.
 
     Input shape:
-        `[batch, photos, units[0]]`, embeddings.
+        `[batch, photos, units[0]]`, the embeddings.
 
     Output shape:
-        `[batch, photos, photos]`, logits. Entry (i, j) is positive where photo i is preferred.
+        `[batch, photos, photos]`, the logits. Entry (i, j) is positive if photo i is preferred to
+        photo j.
 
     Example:
 
@@ -58,7 +59,7 @@ class PreferenceHead(keras.layers.Layer):
                 f"Expected embeddings of shape [..., {self.units[0]}]. "
                 f"Received: shape={tuple(embeddings_shape)}"
             )
-        # The first layer takes features, not embeddings: it is built when it first meets some.
+        # `embedding` takes features, whose size is unknown here: `embed` builds it on first use.
         self.embedding = self._dense(self.units[0], "embedding")
         self.hidden = self._dense(self.units[1], "hidden", activation="tanh")
         self.preference = self._dense(1, "preference")
@@ -73,15 +74,19 @@ class PreferenceHead(keras.layers.Layer):
         return 0.5 * (evidence - ops.swapaxes(evidence, -1, -2))
 
     def embed(self, features):
-        """The embeddings `[..., units[0]]` of features `[..., D]`."""
+        """Returns the embeddings `[..., units[0]]` of features `[..., D]`."""
         if not self.built:
             self.build((None, None, self.units[0]))
         return self.embedding(features)
 
     def compare(self, embedding_a, embedding_b):
-        """The logits `[...]` that a is preferred to b, of two embeddings `[..., units[0]]`.
+        """Returns the logits `[...]` that a is preferred to b.
 
-        Exactly minus what the swapped embeddings give.
+        Swapping the embeddings gives exactly the negated logits.
+
+        Args:
+            embedding_a: Float tensor of shape `[..., units[0]]`, the embeddings of a.
+            embedding_b: Float tensor of shape `[..., units[0]]`, the embeddings of b.
         """
         if not self.built:
             self.build((None, None, self.units[0]))
@@ -102,7 +107,7 @@ class PreferenceHead(keras.layers.Layer):
         return (*embeddings_shape[:-1], embeddings_shape[-2])
 
     def compute_output_spec(self, embeddings):
-        # Keras would promise the compute type, which a mixed policy makes a 16-bit one.
+        # Keras would report the compute dtype, which has 16 bits under a mixed policy.
         shape = self.compute_output_shape(embeddings.shape)
         return keras.KerasTensor(shape, dtype=self.variable_dtype)
 

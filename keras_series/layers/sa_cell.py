@@ -5,36 +5,36 @@ from keras_series.layers.cell_options import (
     GATES,
     POOLINGS,
     check_cell_shapes,
-    check_option,
     pool_context,
 )
+from keras_series.utils.arguments import check_option
 
 
 @keras.saving.register_keras_serializable(package="keras_series")
 class SACell(keras.layers.Layer):
-    """Spatial attention cell: weighs each position of a feature map by its context.
+    """Spatial attention cell: weights each position of a feature map by its context.
 
-    The calculation follows the steps:
+    The computation follows the steps:
 
-    1. Pool the context over the channels, `z_s = mean(c) + max(c)`, one number a position.
+    1. Pool the context over the channels, `z_s = mean(c) + max(c)`, one number per position.
     2. Gate it, `a_s = sigmoid(z_s)`.
-    3. Weigh every channel of the features by it, `f_s = l * a_s`.
+    3. Multiply every channel of the features by the gate, `f_s = l * a_s`.
 
     The cell has no weights. Source: the SA-Cell of Huang et al., *Learning multi-scale attentive
     features for series photo selection* (ICASSP 2020).
 
     Args:
-        pooling: `"average"`, `"maximum"` or `"both"` (their sum): step 1. Table 4 of the paper
-            compares the three. Defaults to `"both"`.
-        gate: `"sigmoid"` (the paper) or `"released"`: the code that the authors released has a
-            ReLU in step 2 instead of the sigmoid. Defaults to `"sigmoid"`.
+        pooling: String, `"average"`, `"maximum"` or `"both"` (their sum). The pooling of step 1;
+            table 4 of the paper compares the three. Defaults to `"both"`.
+        gate: String, `"sigmoid"` (the paper) or `"released"`. The code that the authors released
+            has a ReLU in step 2 instead of the sigmoid. Defaults to `"sigmoid"`.
 
     Call arguments:
-        features: `l`, of shape `[batch, height, width, channels]`.
-        context: `c`, of the same shape.
+        features: Float tensor `l` of shape `[batch, height, width, channels]`.
+        context: Float tensor `c` of the same shape.
 
     Output:
-        The recalibrated features, of the same shape.
+        The recalibrated features, a float tensor of the same shape.
 
     Example:
 
@@ -61,19 +61,19 @@ class SACell(keras.layers.Layer):
         return features * self.attention(context)
 
     def attention(self, context):
-        """The gate `a_s`, of shape `[batch, height, width, 1]`."""
+        """Returns the gate `a_s`, of shape `[batch, height, width, 1]`."""
         pooled = pool_context(context, self.pooling, axis=-1)
         return ops.sigmoid(pooled) if self.gate == "sigmoid" else ops.relu(pooled)
 
     def pooled(self, features, context):
-        """The mean over space of `cell(features, context)`, without writing that map.
+        """Returns the mean over space of `cell(features, context)`, without computing that map.
 
         `mean(l * a_s)` is one product of a `[1, positions]` and a `[positions, channels]` matrix.
         """
         _, height, width, channels = ops.shape(features)
         positions = height * width
         attention = self.attention(context)
-        # Divided before the product, whose sum could leave the range of float16.
+        # Divided before the product, since the sum could exceed the range of float16.
         weights = attention / ops.cast(positions, attention.dtype)
         weights = ops.reshape(weights, (-1, 1, positions))
         features = ops.reshape(features, (-1, positions, channels))

@@ -1,4 +1,4 @@
-"""Models: multi-stage backbones, the photo encoder, the preference model and its presets."""
+"""Models: backbones with named stages, the photo encoder, the preference model and presets."""
 
 from keras_series.models.backbones import BACKBONES, Backbone
 from keras_series.models.photo_encoder import PhotoEncoder

@@ -1,33 +1,39 @@
+"""Backbones: the table of networks and of their stages, and the function that builds one."""
+
 import dataclasses
 import os
+import pathlib
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 
-from keras_series.layers.cell_options import check_option
 from keras_series.models.squeeze_excitation import squeeze_and_excite
 from keras_series.models.tiny_resnet import tiny_resnet
+from keras_series.utils.arguments import check_option
 
 
 @dataclasses.dataclass(frozen=True)
 class Backbone:
     """A row of the table `BACKBONES`: a network and the names of its stages.
 
-    Any Keras application can be added as a row, under a name of one's own, and is then an encoder
-    like the others. A model that uses it can be reloaded once the row has been added again.
+    Any Keras application can be added as a row under a new name, and then serves as a backbone like
+    the others. To reload a model that uses such a row, add the row again first.
 
     Args:
-        constructor: Function like those of `keras.applications`, called as
+        constructor: Callable with the signature of those in `keras.applications`, called as
             `constructor(include_top=False, weights=None, input_shape=(size, size, 3))`.
-        preprocess: Function from RGB photos 0-255 `[batch, height, width, 3]` to what the network
-            was trained on, in Keras operations: the `preprocess_input` of a Keras application.
-        stages: The name of each stage's last layer, by the stage's number.
-        weights_url: Where the ImageNet weights (without the classifier) are. `None` if there are
-            none.
-        weights_hash: MD5 or SHA-256 of that file, which is checked after a download.
-        modify: Function that makes the network, once its weights are loaded, into another one with
-            layers of the same names. `None` leaves it as it is.
+        preprocess: Callable that converts photos, RGB 0-255 `[batch, height, width, 3]`, to the
+            inputs that the network was trained on, in Keras operations. For a Keras application,
+            this is its `preprocess_input`.
+        stages: Mapping from the number of each stage to the name of its last layer.
+        weights_url: String. URL of the ImageNet weights without the classifier, or `None` if there
+            are none. Defaults to `None`.
+        weights_hash: String. MD5 or SHA-256 of that file, checked after the download. `None` skips
+            the check. Defaults to `None`.
+        modify: Callable that turns the network, once its weights are loaded, into another one with
+            layers of the same names. `None` leaves the network unchanged. Defaults to `None`.
 
     Example:
 
@@ -45,7 +51,7 @@ class Backbone:
     """
 
     constructor: Callable[..., keras.Model]
-    preprocess: Callable
+    preprocess: Callable[[Any], Any]
     stages: Mapping[int, str]
     weights_url: str | None = None
     weights_hash: str | None = None
@@ -55,8 +61,13 @@ class Backbone:
 _APPLICATIONS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
-def _resnet(name, constructor, blocks, weights_hash):
-    """A row for a ResNet with so many blocks in each of its stages 2 to 5."""
+def _resnet(
+    name: str,
+    constructor: Callable[..., keras.Model],
+    blocks: Sequence[int],
+    weights_hash: str,
+) -> Backbone:
+    """Returns the row of a ResNet, given the number of blocks in each of its stages 2 to 5."""
     taps = {stage: f"conv{stage}_block{count}_out" for stage, count in enumerate(blocks, start=2)}
     return Backbone(
         constructor=constructor,
@@ -83,7 +94,7 @@ _TINY = Backbone(
         5: "conv5_block1_out",
     },
 )
-BACKBONES = {
+BACKBONES: dict[str, Backbone] = {
     "resnet50": _RESNET50,
     "resnet101": _resnet(
         "resnet101", keras.applications.ResNet101, (3, 4, 23, 3), "88cf7a10940856eca736dc7b7e228a21"
@@ -101,7 +112,7 @@ BACKBONES = {
         ),
         weights_hash="6d6bbae143d832006294945121d1f1fc",
     ),
-    # The next two have their preprocessing inside.
+    # The next two networks contain their own preprocessing.
     "efficientnetv2b0": Backbone(
         constructor=keras.applications.EfficientNetV2B0,
         preprocess=lambda photos: photos,
@@ -132,24 +143,36 @@ BACKBONES = {
 }
 
 
-def build_backbone(name, stages, weights, image_size):
-    """One network whose outputs are the last layers of the stages asked for.
+def build_backbone(
+    name: str,
+    stages: Sequence[int],
+    weights: pathlib.Path | str | None,
+    image_size: int,
+) -> keras.Model:
+    """Builds a network that outputs the feature maps of the requested stages.
 
     Args:
-        name: A key of `BACKBONES`.
-        stages: Sequence of stage numbers.
-        weights: `"imagenet"`, `None` or the path of a local file.
-        image_size: Height and width of the photos.
+        name: String, a key of `BACKBONES`.
+        stages: Sequence of integers, the numbers of the stages. At least one, none repeated.
+        weights: String or path. `"imagenet"` downloads the ImageNet weights once, `None` starts
+            from random weights, and anything else is the path of a local weights file.
+        image_size: Integer. Height and width of the photos in pixels.
 
     Returns:
-        A `keras.Model` from preprocessed photos to a list of feature maps, one a stage.
+        A `keras.Model` from preprocessed photos to a list of feature maps, one per stage.
+
+    Raises:
+        ValueError: If `name` or `stages` is invalid, or if `weights` is `"imagenet"` and the
+            backbone has no ImageNet weights.
+        FileNotFoundError: If `weights` is the path of a file that does not exist.
+        OSError: If the ImageNet weights cannot be downloaded.
     """
     check_option("backbone", name, BACKBONES)
     row = BACKBONES[name]
     if not stages or len(set(stages)) != len(stages) or not set(stages) <= set(row.stages):
         raise ValueError(
             f"Expected `stages` of the backbone '{name}' to be one or more of "
-            f"{tuple(row.stages)}, each once. Received: stages={stages}"
+            f"{tuple(row.stages)}, each at most once. Received: stages={stages}"
         )
     weights_path = _find_weights(name, weights)
     network = row.constructor(
@@ -163,8 +186,8 @@ def build_backbone(name, stages, weights, image_size):
     return keras.Model(network.input, outputs, name=name)
 
 
-def _find_weights(name, weights):
-    """The local path of the weights, which are downloaded if need be; `None` for `None`."""
+def _find_weights(name: str, weights: pathlib.Path | str | None) -> str | None:
+    """Returns the local path of the weights, downloading them if needed, or `None` for `None`."""
     if weights is None:
         return None
     if weights == "imagenet":
@@ -173,30 +196,31 @@ def _find_weights(name, weights):
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"Expected `weights` of the backbone '{name}' to be 'imagenet', None or the path of a "
-            f"local file. Received: weights={os.fspath(weights)!r}, which is no file"
+            f"local file. Received: weights={os.fspath(weights)!r}, which is not a file"
         )
     return path
 
 
-def _download_weights(name):
+def _download_weights(name: str) -> str:
     row = BACKBONES[name]
     if row.weights_url is None:
         raise ValueError(
-            f"The backbone '{name}' has no ImageNet weights. Expected `weights` to be None or the "
-            "path of a local file. Received: weights='imagenet'"
+            f"Expected `weights` of the backbone '{name}', which has no ImageNet weights, to be "
+            "None or the path of a local file. Received: weights='imagenet'"
         )
     file_name = os.path.basename(urllib.parse.urlsplit(row.weights_url).path)
     try:
         return keras.utils.get_file(
             file_name, row.weights_url, cache_subdir="models", file_hash=row.weights_hash
         )
-    # `get_file` wraps what urllib raises in a bare Exception.
+    # `get_file` wraps the errors of urllib in a bare Exception.
     except Exception as error:
         cache = os.path.join(os.environ.get("KERAS_HOME", os.path.join("~", ".keras")), "models")
         raise OSError(
             f"Could not download the ImageNet weights of the backbone '{name}': {error}\n"
-            f"Wanted: {file_name}\n"
+            f"File: {file_name}\n"
             f"Source: {row.weights_url}\n"
-            f"On a machine without internet, copy that file to {os.path.join(cache, file_name)} "
-            "or pass weights=PATH. weights=None starts from random weights."
+            "On a machine without internet access, copy the file to "
+            f"{os.path.join(cache, file_name)} or pass weights=PATH. To start from random weights, "
+            "pass weights=None."
         ) from error

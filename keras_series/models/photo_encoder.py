@@ -1,8 +1,8 @@
 import keras
 
-from keras_series.layers.cell_options import check_option
 from keras_series.layers.parallel_attention_unit import ParallelAttentionUnit
 from keras_series.models.backbones import BACKBONES, build_backbone
+from keras_series.utils.arguments import check_option
 
 RESIZES = ("crop", "pad")
 
@@ -11,42 +11,44 @@ RESIZES = ("crop", "pad")
 class PhotoEncoder(keras.Model):
     """Photo encoder: multi-scale attentive features of a photo.
 
-    The calculation follows the steps:
+    The computation follows the steps:
 
-    1. The backbone's own preprocessing turns RGB 0-255 into what the backbone was trained on.
-    2. The backbone gives the feature maps of the stages asked for.
-    3. A `ParallelAttentionUnit` of its own turns each into a vector.
-    4. The vectors are concatenated, in the order of `stages`: for ResNet50 and the paper's
-       arguments `2 * (512 + 1024 + 2048) = 7168` numbers a photo.
+    1. The preprocessing of the backbone converts RGB 0-255 to the inputs it was trained on.
+    2. The backbone computes the feature maps of the requested stages.
+    3. A separate `ParallelAttentionUnit` turns each feature map into a vector.
+    4. The vectors are concatenated in the order of `stages`. For ResNet50 and the arguments of the
+       paper, this gives `2 * (512 + 1024 + 2048) = 7168` features per photo.
 
     Source: Huang et al., *Learning multi-scale attentive features for series photo selection*
     (ICASSP 2020). The defaults are the paper's. The PyTorch code that the authors released has no
     sigmoid in the attention gates (`gate="released"`) and does not share the attention units
-    between the two streams (here one encoder sees all photos).
+    between the two streams (here, one encoder processes all photos).
 
-    The layers have the type policy that is set when the encoder is made. It is not saved: the
-    weights of a mixed policy are float32, and reload under any.
+    The layers use the dtype policy that is set when the encoder is created. The policy is not
+    saved: the weights under a mixed policy are float32, and they can be loaded under any policy.
 
     Args:
-        backbone: A key of `keras_series.models.BACKBONES`: `"resnet50"`, `"tiny"` or a row that
-            was added. Defaults to `"resnet50"`.
-        stages: Numbers of the backbone's stages, the paper's "last three" being `(3, 4, 5)`, the
-            default. Table 2 of the paper compares them.
-        arrangement: Arrangement of the attention, see `ParallelAttentionUnit`. Defaults to
-            `"parallel"`.
-        pooling: Pooling in the attention cells. Defaults to `"both"`.
-        weights: Initial weights of the backbone: `"imagenet"` (downloaded once, to
-            `~/.keras/models`), `None` (random) or the path of a local file. Defaults to
-            `"imagenet"`. The config always has `None`: a saved encoder has its weights in the
-            file, so that reloading it downloads nothing.
-        image_size: Height and width of the photos. Defaults to `224`.
-        reduction_ratio: Integer. Bottleneck of the CA-Cells. Defaults to `16`.
-        gate: `"sigmoid"` (the paper) or `"released"` (the authors' code). Defaults to
+        backbone: String, a key of `keras_series.models.BACKBONES`: `"resnet50"`, `"tiny"` or
+            another row, including rows that you have added. Defaults to `"resnet50"`.
+        stages: Sequence of integers, the numbers of the backbone's stages. Table 2 of the paper
+            compares them. Defaults to `(3, 4, 5)`, the paper's "last three".
+        arrangement: String. The arrangement of the attention, see `ParallelAttentionUnit`. Defaults
+            to `"parallel"`.
+        pooling: String, `"average"`, `"maximum"` or `"both"` (their sum). The pooling in the
+            attention cells. Defaults to `"both"`.
+        weights: String or path. The initial weights of the backbone: `"imagenet"` (downloaded once
+            to `~/.keras/models`), `None` (random) or the path of a local file. The config always
+            contains `None`: a saved encoder has its weights in the file, so reloading it downloads
+            nothing. Defaults to `"imagenet"`.
+        image_size: Integer. Height and width of the photos in pixels. Defaults to `224`.
+        reduction_ratio: Integer, at least 1. The factor by which the bottlenecks of the CA-Cells
+            are narrower than their inputs. Defaults to `16`.
+        gate: String, `"sigmoid"` (the paper) or `"released"` (the authors' code). Defaults to
             `"sigmoid"`.
-        resize: How photos are to be brought to `image_size`, `"crop"` (shorter side to the size,
-            then the centre; the authors') or `"pad"` (longer side to the size, then a border). The
-            encoder does not do it: the argument travels with the weights so that whatever feeds
-            photos can read here what the weights expect. Defaults to `"crop"`.
+        resize: String. How photos must be resized to `image_size`: `"crop"` (scale the shorter side
+            and keep the centre, like the authors) or `"pad"` (scale the longer side and add a
+            border). The encoder does not resize photos. The setting is saved with the weights, so
+            that input pipelines can look up what the weights expect. Defaults to `"crop"`.
 
     Input shape:
         `[batch, image_size, image_size, 3]`, RGB 0-255.
@@ -90,7 +92,7 @@ class PhotoEncoder(keras.Model):
         ]
         features = keras.layers.Concatenate(name="features")(vectors)
         super().__init__(inputs=photos, outputs=features, **kwargs)
-        # `weights` is left out: the name belongs to Keras' list of variables.
+        # `weights` is not stored, because Keras uses that name for the list of variables.
         self.backbone = backbone
         self.stages = stages
         self.arrangement = arrangement
@@ -101,14 +103,14 @@ class PhotoEncoder(keras.Model):
         self.resize = resize
 
     def spatial_gates(self, photos):
-        """Where the attention units look, by stage.
+        """Returns the gates of the SA-Cells, which show where each attention unit looks.
 
         Args:
-            photos: RGB 0-255, `[batch, image_size, image_size, 3]`.
+            photos: Tensor of shape `[batch, image_size, image_size, 3]`, RGB 0-255.
 
         Returns:
-            For each of `stages` `[batch, height, width, 1]`; an empty list for an arrangement
-            without a SA-Cell.
+            A list of float tensors of shape `[batch, height, width, 1]`, one for each of `stages`.
+            The list is empty for an arrangement without an SA-Cell.
         """
         maps = self.get_layer(self.backbone)(BACKBONES[self.backbone].preprocess(photos))
         units = [self.get_layer(f"stage{stage}_attention") for stage in self.stages]
@@ -116,7 +118,7 @@ class PhotoEncoder(keras.Model):
         return [gate for gate in gates if gate is not None]
 
     def get_config(self):
-        # Not chained to `super`, which would describe the graph: the arguments make it again.
+        # Not chained to `super`, which would describe the graph: the arguments rebuild it.
         return {
             "name": self.name,
             "trainable": self.trainable,

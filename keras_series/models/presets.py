@@ -1,13 +1,14 @@
-"""Named settings of the whole model."""
+"""Presets: named settings of the whole model."""
 
 import inspect
+from typing import Any
 
-from keras_series.layers.cell_options import check_option
 from keras_series.layers.preference_head import PreferenceHead
 from keras_series.models.photo_encoder import PhotoEncoder
 from keras_series.models.series_preference_model import SeriesPreferenceModel
+from keras_series.utils.arguments import check_option
 
-# Arguments of `PhotoEncoder`, and `units` of `PreferenceHead`.
+# The arguments of `PhotoEncoder`, and `units` of `PreferenceHead`.
 _PAPER = {
     "backbone": "resnet50",
     "stages": (3, 4, 5),
@@ -20,7 +21,7 @@ _PAPER = {
 
 _BASELINE = {**_PAPER, "stages": (5,), "arrangement": "none"}
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "paper": _PAPER,
     # Table 2: single stages.
     "l3": {**_PAPER, "stages": (3,)},
@@ -35,7 +36,7 @@ PRESETS = {
     # Table 4: pooling in the attention cells.
     "average_pooling": {**_PAPER, "pooling": "average"},
     "maximum_pooling": {**_PAPER, "pooling": "maximum"},
-    # Table 1: the systems that the paper compares with.
+    # Table 1: the other systems in the paper's comparison.
     "resnet50": _BASELINE,
     "senet": {**_BASELINE, "backbone": "se_resnet50"},
     "chang2016": {**_BASELINE, "backbone": "vgg16", "resize": "pad"},
@@ -45,33 +46,36 @@ PRESETS = {
 }
 
 
-def from_preset(name, **overrides):
-    """A model by name, with all its weights made.
+def from_preset(name: str, **overrides: Any) -> SeriesPreferenceModel:
+    """Builds a model by name and creates all its weights.
 
     `"paper"` is the network of Huang et al., *Learning multi-scale attentive features for series
-    photo selection* (ICASSP 2020), as the paper describes it. The other presets differ from it in
-    what the row of the paper's tables differs in:
+    photo selection* (ICASSP 2020), as the paper describes it. Most other presets are rows of the
+    paper's tables, and differ from `"paper"` only as the row does:
 
-    - Table 1: `"resnet50"`, ResNet50 with its pooled last stage under the same head; `"senet"`,
-      the same with squeeze-and-excitation (Hu et al., CVPR 2018) in every residual block;
-      `"chang2016"`, VGG16 likewise, of whole photos padded with the training set's mean colour
-      (Chang et al., *Automatic triage for a photo series*, SIGGRAPH 2016).
+    - Table 1: `"resnet50"`, ResNet50 with its last stage pooled under the same head; `"senet"`, the
+      same with squeeze-and-excitation (Hu et al., CVPR 2018) in every residual block;
+      `"chang2016"`, the same with VGG16, on whole photos padded with the mean colour of the
+      training set (Chang et al., *Automatic triage for a photo series*, SIGGRAPH 2016).
     - Table 2: `"l3"`, `"l4"` and `"l5"`, a single stage.
-    - Table 3: `"na"`, `"ca"`, `"sa"`, `"ca_sa"` and `"sa_ca"`, other attention.
-    - Table 4: `"average_pooling"` and `"maximum_pooling"` in the attention cells.
+    - Table 3: `"na"`, `"ca"`, `"sa"`, `"ca_sa"` and `"sa_ca"`, other arrangements of the attention.
+    - Table 4: `"average_pooling"` and `"maximum_pooling"`, other pooling in the attention cells.
 
-    `"released"` leaves the sigmoids of the attention gates out, as the PyTorch code does that the
-    authors released; its single fully connected layer and its unshared attention units are not
-    followed. `"tiny"` has the parts of `"paper"` on a small residual network that trains from
-    nothing on two processor cores.
+    `"released"` omits the sigmoids of the attention gates, like the PyTorch code that the authors
+    released. It does not follow that code's single fully connected layer or its unshared attention
+    units. `"tiny"` combines the attention and head of `"paper"` with a small residual network that
+    trains from random weights on two CPU cores.
 
     Args:
-        name: A key of `PRESETS`.
-        **overrides: Arguments of `PhotoEncoder`, and `units` of `PreferenceHead`, that are to
-            replace the preset's.
+        name: String, a key of `PRESETS`.
+        **overrides: Arguments of `PhotoEncoder`, or `units` of `PreferenceHead`, that replace those
+            of the preset.
 
     Returns:
         A `SeriesPreferenceModel`.
+
+    Raises:
+        ValueError: If the name, an override or its value is invalid.
 
     Example:
 
@@ -88,7 +92,7 @@ def from_preset(name, **overrides):
     return SeriesPreferenceModel(PhotoEncoder(**settings), head)
 
 
-def _arguments():
+def _arguments() -> list[str]:
     parameters = inspect.signature(PhotoEncoder).parameters.values()
     named = [parameter.name for parameter in parameters if parameter.kind != parameter.VAR_KEYWORD]
     return [*named, "units"]

@@ -4,35 +4,37 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_series")
 class SeriesPreferenceModel(keras.Model):
-    """Series preference model: which photo of a series is preferred to which.
+    """Series preference model: the log-odds that one photo of a series is preferred to another.
 
-    The calculation follows the steps:
+    The computation follows the steps:
 
-    1. The encoder turns each photo into features and the head's first layer turns these into an
-       embedding, once a photo, however many pairs it is in (the method `embed`).
-    2. The head gives the log-odds of each pair of a series from the difference of its embeddings.
+    1. The encoder turns each photo into features, and the first layer of the head turns these into
+       an embedding, once per photo regardless of the number of pairs (the method `embed`).
+    2. The head computes the log-odds of each pair of a series from the difference between the two
+       embeddings.
 
-    A pair is a series of two. Several series can share one row of photos; the logits between
-    photos of different series are then to be left out.
+    A pair is a series of two photos. Several series can share one row of photos; ignore the logits
+    between photos of different series.
 
-    A photo alone is scored against a reference embedding, kept with the weights: `score` is the
-    probability that the photo is preferred to the reference. It is zero until `set_reference` sets
-    it, usually to the mean embedding of the training photos.
+    A single photo is scored against a reference embedding, which is saved with the weights: `score`
+    is the probability that the photo is preferred to the reference. The reference embedding is zero
+    until `set_reference` sets it, usually to the mean embedding of the training photos.
 
     Source: Huang et al., *Learning multi-scale attentive features for series photo selection*
-    (ICASSP 2020), whose two streams with shared weights are here one encoder for all photos.
+    (ICASSP 2020). One encoder for all photos replaces the paper's two streams with shared weights.
 
     Args:
         encoder: A `PhotoEncoder`.
         head: A `PreferenceHead`.
 
     Call arguments:
-        photos: RGB 0-255, of shape `[batch, photos, height, width, 3]`.
-        training: Boolean, as for any model.
+        photos: Tensor of shape `[batch, photos, height, width, 3]`, RGB 0-255.
+        training: Boolean or `None`. Whether the model runs in training mode. Defaults to `None`.
 
     Output:
-        Logits of shape `[batch, photos, photos]`, float32 under a mixed policy too. Entry (i, j) is
-        the log-odds that photo i is preferred to photo j, and exactly minus entry (j, i).
+        Logits of shape `[batch, photos, photos]`, float32 even under a mixed policy. Entry (i, j)
+        is the log-odds that photo i is preferred to photo j, and exactly the negative of entry
+        (j, i).
 
     Example:
 
@@ -53,11 +55,11 @@ class SeriesPreferenceModel(keras.Model):
     """
 
     def __init__(self, encoder, head, **kwargs):
-        # 16 bits would round the photos, too; the layers inside cast for themselves.
+        # Autocasting would round the photos to 16 bits; the layers inside cast their own inputs.
         super().__init__(autocast=False, **kwargs)
         self.encoder = encoder
         self.head = head
-        # All shapes are known, so the model can be saved at once.
+        # All shapes are known, so the weights are created now and the model can be saved at once.
         self.build((None, None, *encoder.input_shape[1:]))
 
     def build(self, photos_shape):
@@ -83,7 +85,7 @@ class SeriesPreferenceModel(keras.Model):
         return self.head(self.embed(photos, training=training))
 
     def embed(self, photos, training=None):
-        """The embeddings `[..., 128]` of photos `[..., height, width, 3]`, RGB 0-255."""
+        """Returns the embeddings `[..., 128]` of photos `[..., height, width, 3]`, RGB 0-255."""
         photo_shape = tuple(self.encoder.input_shape[1:])
         if tuple(photos.shape[-3:]) != photo_shape:
             expected = ", ".join(str(size) for size in photo_shape)
@@ -95,18 +97,25 @@ class SeriesPreferenceModel(keras.Model):
         return ops.reshape(embeddings, (*ops.shape(photos)[:-3], self.head.units[0]))
 
     def compare(self, embedding_a, embedding_b):
-        """P(a is preferred to b) `[...]`, of two embeddings `[..., 128]`.
+        """Returns P(a is preferred to b) `[...]` of two embeddings `[..., 128]`.
 
-        `sigmoid(logit / temperature)`; the temperature is 1 until `set_temperature` sets it.
+        This is `sigmoid(logit / temperature)`. The temperature is 1 until `set_temperature` sets
+        it.
         """
         return ops.sigmoid(self.head.compare(embedding_a, embedding_b) / self.temperature)
 
     def score(self, photos, training=None):
-        """P(a photo is preferred to the reference) `[...]`, of photos `[..., height, width, 3]`."""
+        """Returns P(photo is preferred to the reference) `[...]`.
+
+        Args:
+            photos: Tensor of shape `[..., height, width, 3]`, RGB 0-255.
+            training: Boolean or `None`. Whether the model runs in training mode. Defaults to
+                `None`.
+        """
         return self.compare(self.embed(photos, training=training), self.reference_embedding)
 
     def set_reference(self, embedding):
-        """Sets the embedding `[128]` that `score` compares photos with."""
+        """Sets the reference embedding `[128]` that `score` compares photos with."""
         if tuple(embedding.shape) != tuple(self.reference_embedding.shape):
             raise ValueError(
                 f"Expected an embedding of shape {tuple(self.reference_embedding.shape)}. "
@@ -115,10 +124,12 @@ class SeriesPreferenceModel(keras.Model):
         self.reference_embedding.assign(embedding)
 
     def set_temperature(self, temperature):
-        """Sets what `compare` and `score` divide logits by, to make them probabilities of people.
+        """Sets the positive number that `compare` and `score` divide logits by.
 
-        Source: Guo et al., *On calibration of modern neural networks* (ICML 2017). It changes no
-        order. The logits that calling the model gives are not divided.
+        It calibrates their probabilities to people's preferences and never changes the order of
+        photos. The logits that the model returns when called are not divided.
+
+        Source: Guo et al., *On calibration of modern neural networks* (ICML 2017).
         """
         if not temperature > 0:
             raise ValueError(f"Expected a positive temperature. Received: {temperature=}")
@@ -128,7 +139,7 @@ class SeriesPreferenceModel(keras.Model):
         return (photos_shape[0], photos_shape[1], photos_shape[1])
 
     def compute_output_spec(self, photos, training=None):
-        # Keras would promise the compute type, which a mixed policy makes a 16-bit one.
+        # Keras would report the compute dtype, which has 16 bits under a mixed policy.
         shape = self.compute_output_shape(photos.shape)
         return keras.KerasTensor(shape, dtype=self.head.variable_dtype)
 

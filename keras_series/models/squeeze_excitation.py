@@ -1,4 +1,4 @@
-"""Squeeze-and-excitation in a residual network that exists already."""
+"""Squeeze-and-excitation for an existing residual network."""
 
 import keras
 from keras import layers
@@ -6,25 +6,25 @@ from keras import layers
 REDUCTION_RATIO = 16
 
 
-def squeeze_and_excite(network, reduction_ratio=REDUCTION_RATIO):
-    """A residual network with squeeze-and-excitation in every residual block.
+def squeeze_and_excite(network: keras.Model, reduction_ratio: int = REDUCTION_RATIO) -> keras.Model:
+    """Adds squeeze-and-excitation to every residual block of a network.
 
-    Before a block's residual is added to its shortcut, each channel c of the residual u is weighed:
+    Before the residual u of a block is added to the shortcut, each of its channels c is weighted:
 
-    1. Squeeze, `z_c = mean over space of u_c`.
-    2. Excite, `s = sigmoid(W2 relu(W1 z))`, W1: C -> C / r, W2: C / r -> C, without biases.
-    3. Scale, `s_c * u_c`.
+    1. Squeeze: `z_c = mean over space of u_c`.
+    2. Excite: `s = sigmoid(W2 relu(W1 z))`, W1: C -> C / r, W2: C / r -> C, without biases.
+    3. Scale: `s_c * u_c`.
 
     Source: Hu et al., *Squeeze-and-excitation networks* (CVPR 2018), equations 2 to 4.
 
     Args:
-        network: A `keras.Model` whose blocks end in an `Add` of `[shortcut, residual]`, as those of
-            `keras.applications.ResNet50` do.
-        reduction_ratio: r. Defaults to `16`, theirs.
+        network: A `keras.Model` whose blocks end in an `Add` of `[shortcut, residual]`, like those
+            of `keras.applications.ResNet50`.
+        reduction_ratio: Integer, r in step 2. Defaults to 16, the authors' value.
 
     Returns:
-        A new `keras.Model`. The layers of the given one are in it under their names, with their
-        weights; the new ones have random weights.
+        A new `keras.Model`. It contains the layers of `network` under the same names and with the
+        same weights. The added layers have random weights.
 
     Example:
 
@@ -48,7 +48,7 @@ def squeeze_and_excite(network, reduction_ratio=REDUCTION_RATIO):
     return clone
 
 
-def _excite(residual, name, reduction_ratio):
+def _excite(residual: keras.KerasTensor, name: str, reduction_ratio: int) -> keras.KerasTensor:
     channels = residual.shape[-1]
     weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_se_squeeze")(residual)
     for step, units, activation in (

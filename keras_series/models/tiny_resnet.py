@@ -1,31 +1,41 @@
+import pathlib
+
 import keras
 from keras import layers
 
 _STEM_FILTERS = 16
-# Filters and residual blocks of the stages 2 to 5.
+# Number of filters and of residual blocks in each of the stages 2 to 5.
 _STAGES = ((24, 2), (48, 1), (80, 1), (112, 1))
-# Faster than Keras' 0.99: a network this small is trained for hundreds of steps, not for many
-# thousands.
+# Lower than Keras' default of 0.99, because a network this small is trained for hundreds of steps
+# rather than many thousands.
 _MOMENTUM = 0.97
 
 
-def tiny_resnet(include_top=False, weights=None, input_shape=(112, 112, 3)):
-    """A residual network of 0.35 million parameters with the five stages of a ResNet.
+def tiny_resnet(
+    include_top: bool = False,
+    weights: pathlib.Path | str | None = None,
+    input_shape: tuple[int, int, int] = (112, 112, 3),
+) -> keras.Model:
+    """Builds a residual network of 0.35 million parameters with the five stages of a ResNet.
 
-    Small enough to be trained from nothing on two processor cores. As in ResNet50, stage s halves
-    the resolution s times and its last layer is named `conv{s}_block{n}_out`, `conv1_relu` for the
-    first; there are two 3x3 convolutions a block instead of a bottleneck. Most of its
-    calculations are spent at the high resolutions, where noise, blur and compression show.
+    The network is small enough to train from random weights on two CPU cores. As in ResNet50,
+    stage s has 1 / 2**s of the input resolution, and its last layer is named `conv{s}_block{n}_out`
+    (`conv1_relu` for stage 1). A block has two 3x3 convolutions instead of a bottleneck. Most of
+    the computation is spent at high resolutions, where noise, blur and compression show.
 
-    It takes the arguments of a Keras application, as far as `Backbone` needs them.
+    The arguments are those of a Keras application that `Backbone` needs.
 
     Args:
-        include_top: `False`; there is no classifier.
-        weights: `None` or the path of a weights file.
-        input_shape: `(height, width, 3)`.
+        include_top: Boolean. Must be `False`, since the network has no classifier. Defaults to
+            `False`.
+        weights: String or path of a weights file, or `None` for random weights. Defaults to `None`.
+        input_shape: Tuple `(height, width, 3)` in pixels. Defaults to `(112, 112, 3)`.
 
     Returns:
-        A `keras.Model`, from photos in -1 to 1 to the features of its fifth stage.
+        A `keras.Model` from photos in the range -1 to 1 to the feature map of the fifth stage.
+
+    Raises:
+        ValueError: If `include_top` is true.
 
     Example:
 
@@ -35,7 +45,10 @@ def tiny_resnet(include_top=False, weights=None, input_shape=(112, 112, 3)):
     (None, 12, 12, 48)
     """
     if include_top:
-        raise ValueError("Expected `include_top` to be False: tiny_resnet has no classifier.")
+        raise ValueError(
+            "Expected `include_top` to be False, since tiny_resnet has no classifier. "
+            f"Received: {include_top=}"
+        )
     photos = keras.Input(input_shape)
     features = _convolution(photos, _STEM_FILTERS, "conv1", strides=2)
     features = layers.ReLU(name="conv1_relu")(features)
@@ -49,7 +62,9 @@ def tiny_resnet(include_top=False, weights=None, input_shape=(112, 112, 3)):
     return network
 
 
-def _residual_block(features, filters, name, strides):
+def _residual_block(
+    features: keras.KerasTensor, filters: int, name: str, strides: int
+) -> keras.KerasTensor:
     shortcut = features
     if strides != 1:
         shortcut = _convolution(features, filters, f"{name}_0", kernel_size=1, strides=strides)
@@ -60,7 +75,9 @@ def _residual_block(features, filters, name, strides):
     return layers.ReLU(name=f"{name}_out")(features)
 
 
-def _convolution(features, filters, name, kernel_size=3, strides=1):
+def _convolution(
+    features: keras.KerasTensor, filters: int, name: str, kernel_size: int = 3, strides: int = 1
+) -> keras.KerasTensor:
     features = layers.Conv2D(
         filters,
         kernel_size,

@@ -1,31 +1,37 @@
-"""What the header of an encoded photo says: its format, size and EXIF orientation.
+"""Format, size and EXIF orientation of an encoded photo, read from its header.
 
-In TensorFlow core ops, like all of `photos.py`, for which this is written. No header, however
-broken, makes these read outside the file, loop without end or decode anything.
+Like all of `keras_series.photos`, this module uses TensorFlow core ops only. Its functions decode
+no pixels, and no malformed header makes them read outside the file or loop forever.
+
+In this module, `photo_bytes` is a scalar string tensor with the encoded photo.
 """
 
 import enum
 import functools
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-# Limits on how far a header is searched, so that no file can keep a server busy. An IFD0 of 256
-# entries, 1,024 PNG chunks and 16,384 GIF blocks of odd sizes are far beyond real photos.
+# Limits on how far a header is searched, so that no file can keep a server busy. Real photos stay
+# far below 256 entries in IFD0, 1,024 PNG chunks and 16,384 GIF blocks of odd sizes.
 _MAX_IFD_ENTRIES = 256
 _MAX_HEADER_BLOCKS = 1024
 _MAX_GIF_EXTENSIONS = 16
 _MAX_GIF_BLOCKS = 16_384
-# Limits on what a small file can have a decoder do. A progressive JPEG has about 10 scans, each of
-# which may be a few bytes that pass the whole photo. Every 64 pixels of a JPEG take a bit or more,
-# 512 pixels a byte; fewer bytes than this are another photo's size. A text in a PNG may unpack to
-# 8 MB, and is never looked at.
+# Limits on the work that a small file can cause in a decoder. A progressive JPEG has about 10
+# scans, and a scan of a few bytes can make the decoder pass over the whole photo. Every 64 pixels
+# of a JPEG take at least one bit, 512 pixels a byte; a file with fewer bytes than the limit states
+# a size that is not its own. A text in a PNG can unpack to 8 MB, and is never used.
 _MAX_JPEG_SCANS = 100
 _MAX_JPEG_PIXELS_PER_BYTE = 2048
 _MAX_PNG_TEXTS = 64
 
 
 class PhotoFormat(enum.IntEnum):
-    """The formats that are read. Those that can carry EXIF come first, for `tf.switch_case`."""
+    """Supported photo formats.
+
+    The formats that can carry EXIF come first, as `tf.switch_case` in `read_orientation` needs.
+    """
 
     JPEG = 0
     PNG = 1
@@ -34,16 +40,41 @@ class PhotoFormat(enum.IntEnum):
     BMP = 4
 
 
-def require(condition, value, expected, received):
-    """Gives `value`, whose use raises `tf.errors.InvalidArgumentError` if `condition` is false."""
+def require(
+    condition: tf.Tensor, value: tf.Tensor, expected: str, received: Sequence[tf.Tensor | str]
+) -> tf.Tensor:
+    """Returns `value`, with a check that runs before the value can be used.
+
+    Args:
+        condition: bool scalar tensor.
+        value: Tensor.
+        expected: String. What the error message says is expected.
+        received: Sequence of strings and tensors. What the error message says was received.
+
+    Returns:
+        A tensor equal to `value`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: At run time, if `condition` is false.
+    """
     check = tf.debugging.Assert(condition, [f"Expected {expected}. Received:", *received])
-    # Eagerly the check has raised by now and is None.
+    # Eagerly, `Assert` has already raised if the condition is false, and returns None.
     with tf.control_dependencies([] if check is None else [check]):
         return tf.identity(value)
 
 
-def read_format(photo_bytes):
-    """Tells the format by the first bytes: int32 scalar, a `PhotoFormat`, or an error."""
+def read_format(photo_bytes: tf.Tensor) -> tf.Tensor:
+    """Reads the format from the first bytes.
+
+    Args:
+        photo_bytes: Scalar string tensor. The encoded photo.
+
+    Returns:
+        int32 scalar tensor, a `PhotoFormat`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: At run time, if the format is not supported.
+    """
     gif_version = _text_at(photo_bytes, 0, 6)
     beginnings = {
         PhotoFormat.JPEG: _text_at(photo_bytes, 0, 3) == b"\xff\xd8\xff",
@@ -60,10 +91,16 @@ def read_format(photo_bytes):
     return require(tf.reduce_any(matches), photo_format, expected, received)
 
 
-def read_size(photo_bytes, photo_format):
-    """Reads height and width in pixels, int64 `[2]`, as stored: before the EXIF orientation.
+def read_size(photo_bytes: tf.Tensor, photo_format: tf.Tensor) -> tf.Tensor:
+    """Reads the height and width as stored, before the EXIF orientation is applied.
 
-    Of a GIF, this is the size of the first frame, and `photo_bytes` is `first_gif_frame`'s result.
+    Args:
+        photo_bytes: Scalar string tensor. The encoded photo; for a GIF, the result of
+            `first_gif_frame`.
+        photo_format: int32 scalar tensor, a `PhotoFormat`.
+
+    Returns:
+        int64 tensor `[2]`, height and width in pixels; for a GIF, those of the first frame.
     """
     readers = {
         PhotoFormat.JPEG: _jpeg_size,
@@ -75,12 +112,16 @@ def read_size(photo_bytes, photo_format):
     return tf.switch_case(photo_format, _bind(readers, photo_bytes))
 
 
-def read_orientation(photo_bytes, photo_format):
+def read_orientation(photo_bytes: tf.Tensor, photo_format: tf.Tensor) -> tf.Tensor:
     """Reads the EXIF orientation (tag 0x0112) of a JPEG, PNG or WebP.
 
+    Args:
+        photo_bytes: Scalar string tensor. The encoded photo.
+        photo_format: int32 scalar tensor, a `PhotoFormat`.
+
     Returns:
-        int32 scalar, 1 to 8 as in the EXIF 2.3 standard, section 4.6.4; 1, "upright", where there
-        is no EXIF, it is malformed, or the format has none.
+        int32 scalar tensor, 1 to 8 as in the EXIF 2.3 standard, section 4.6.4. It is 1, "upright",
+        if the EXIF is missing or malformed, or if the format cannot carry EXIF.
     """
     finders = {
         PhotoFormat.JPEG: lambda photo_bytes: _find_exif(photo_bytes, 2, _read_jpeg_segment),
@@ -91,11 +132,20 @@ def read_orientation(photo_bytes, photo_format):
     return _exif_orientation(tf.switch_case(photo_format, finders, lambda: tf.constant(b"")))
 
 
-def first_gif_frame(photo_bytes):
+def first_gif_frame(photo_bytes: tf.Tensor) -> tf.Tensor:
     """Cuts a GIF down to its first frame.
 
-    The decoder would decode every frame, each of a size of its own, whatever it is asked for, and
-    take a truncated frame for a whole one.
+    TensorFlow's decoder always decodes every frame, although each may have a different size, and
+    it accepts a truncated frame as a whole one.
+
+    Args:
+        photo_bytes: Scalar string tensor. The encoded GIF.
+
+    Returns:
+        Scalar string tensor, a GIF of one frame.
+
+    Raises:
+        tf.errors.InvalidArgumentError: At run time, if the first frame is missing or truncated.
     """
     start = _gif_blocks_start(photo_bytes)
     descriptor = tf.while_loop(
@@ -114,33 +164,63 @@ def first_gif_frame(photo_bytes):
     return tf.strings.join(parts)
 
 
-def require_proportionate_jpeg(photo_bytes, size):
-    """Gives `photo_bytes`, if decoding them is no more work than photos of their size are."""
+def require_proportionate_jpeg(photo_bytes: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns `photo_bytes` if they take no more work to decode than photos of their size do.
+
+    Args:
+        photo_bytes: Scalar string tensor. The encoded JPEG.
+        size: int64 tensor `[2]`. Height and width from the header, in pixels.
+
+    Returns:
+        Scalar string tensor, `photo_bytes`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: At run time, if the JPEG has too few bytes for its size or
+            too many scans.
+    """
     least = tf.reduce_prod(size) // _MAX_JPEG_PIXELS_PER_BYTE
     is_long = _length(photo_bytes) >= least
     received = [_length(photo_bytes), "for height and width", size]
     photo_bytes = require(is_long, photo_bytes, "a JPEG with enough bytes for its size", received)
-    # A marker within the data has no zero behind it but by chance, once in 16 MB.
+    # The zero belongs to the marker's length. Other data contain the three bytes only by chance,
+    # once in 16 MB.
     scan_count = _count(photo_bytes, b"\xff\xda\0")
     expected = f"a JPEG of at most {_MAX_JPEG_SCANS} scans"
     return require(scan_count <= _MAX_JPEG_SCANS, photo_bytes, expected, [scan_count])
 
 
-def require_few_png_texts(photo_bytes):
-    """Gives `photo_bytes`, if few packed texts are to be unpacked on the way to the pixels."""
+def require_few_png_texts(photo_bytes: tf.Tensor) -> tf.Tensor:
+    """Returns `photo_bytes` if the decoder has few compressed texts to unpack.
+
+    Args:
+        photo_bytes: Scalar string tensor. The encoded PNG.
+
+    Returns:
+        Scalar string tensor, `photo_bytes`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: At run time, if the PNG has too many compressed texts.
+    """
     text_count = _count(photo_bytes, b"zTXt") + _count(photo_bytes, b"iTXt")
     expected = f"a PNG of at most {_MAX_PNG_TEXTS} packed texts"
     return require(text_count <= _MAX_PNG_TEXTS, photo_bytes, expected, [text_count])
 
 
-def is_animated_webp(photo_bytes):
-    """Whether a WebP says that it is an animation, bool scalar."""
+def is_animated_webp(photo_bytes: tf.Tensor) -> tf.Tensor:
+    """Returns whether the header of a WebP declares an animation, as a bool scalar tensor."""
     has_flags = _text_at(photo_bytes, 12, 4) == b"VP8X"
     return has_flags & (number_at(photo_bytes, 20, 1) // 2 % 2 == 1)
 
 
-def bmp_palette(photo_bytes):
-    """Colours of an 8-bit BMP, uint8 `[256, 3]`: TensorFlow's decoder gives their numbers only."""
+def bmp_palette(photo_bytes: tf.Tensor) -> tf.Tensor:
+    """Reads the palette of an 8-bit BMP, of which TensorFlow's decoder returns only the indices.
+
+    Args:
+        photo_bytes: Scalar string tensor. The encoded BMP.
+
+    Returns:
+        uint8 tensor `[256, 3]`, RGB 0-255.
+    """
     palette = bytes_at(photo_bytes, 14 + number_at(photo_bytes, 14, 4), 4 * 256)
     return tf.cast(tf.reshape(palette, [256, 4])[:, 2::-1], tf.uint8)
 
@@ -149,7 +229,7 @@ def _bind(functions, photo_bytes):
     return {key: functools.partial(function, photo_bytes) for key, function in functions.items()}
 
 
-# Numbers and texts at places of a byte string. Past its end there are zeros and empty texts.
+# Numbers and texts at positions of a byte string. Past its end, numbers are 0 and texts are empty.
 
 
 def _text_at(text, position, count):
@@ -165,14 +245,31 @@ def _count(text, part):
     return tf.size(tf.strings.split(text, part)) - 1
 
 
-def bytes_at(text, position, count):
-    """The `count` bytes from `position` on as int64 `[count]`."""
+def bytes_at(text: tf.Tensor, position: tf.Tensor | int, count: int) -> tf.Tensor:
+    """Returns the `count` bytes that start at `position`, as an int64 tensor `[count]`."""
     padded = tf.io.decode_raw(_text_at(text, position, count), tf.uint8, fixed_length=count)
     return tf.cast(padded, tf.int64)
 
 
-def number_at(text, position, count, big_endian=False):
-    """The unsigned number in the `count` bytes from `position` on, int64 scalar."""
+def number_at(
+    text: tf.Tensor,
+    position: tf.Tensor | int,
+    count: int,
+    big_endian: tf.Tensor | bool = False,
+) -> tf.Tensor:
+    """Returns the unsigned integer in the `count` bytes that start at `position`.
+
+    Args:
+        text: Scalar string tensor.
+        position: Integer or integer scalar tensor, at least 0. Past the end of `text`, the bytes
+            are 0.
+        count: Integer, at least 1. Number of bytes.
+        big_endian: Boolean or bool scalar tensor. Whether the most significant byte comes first.
+            Defaults to `False`.
+
+    Returns:
+        int64 scalar tensor.
+    """
     return _join_bytes(bytes_at(text, position, count), big_endian)
 
 
@@ -204,7 +301,7 @@ def _webp_size(photo_bytes):
 
 def _bmp_size(photo_bytes):
     width, height = (number_at(photo_bytes, place, 4) for place in (18, 22))
-    # A negative height says that the rows run from the top down.
+    # A negative height means that the rows are stored from top to bottom.
     return tf.stack([tf.where(height < 2**31, height, 2**32 - height), width])
 
 
@@ -222,10 +319,13 @@ def _gif_table_size(flags):
 
 
 def _skip_gif_data(photo_bytes, position, max_steps):
-    """Position after the sub-blocks at `position`; beyond the end of the file if they are cut."""
+    """Returns the position after the sub-blocks at `position`.
+
+    The position is beyond the end of the file if the sub-blocks are truncated.
+    """
 
     def step(position, _):
-        # Encoders fill all blocks but the last to 255 bytes, so 64 full ones are passed at once.
+        # Encoders fill all blocks but the last to 255 bytes, so a step skips up to 64 full blocks.
         lengths = bytes_at(photo_bytes, position, 64 * 256)[::256]
         full = tf.reduce_sum(tf.math.cumprod(tf.cast(lengths == 255, tf.int64)))
         last = tf.concat([lengths, [-1]], axis=0)[full]
@@ -242,10 +342,10 @@ def _skip_gif_data(photo_bytes, position, max_steps):
 
 
 def _find_exif(photo_bytes, position, read_block):
-    """The EXIF text of the first block that has one, else "".
+    """Returns the EXIF data of the first block that has any, else "".
 
-    `read_block(photo_bytes, position)` gives the next block's position and the position and size
-    of the EXIF text in this one, size 0 where this is another kind of block.
+    `read_block(photo_bytes, position)` returns the position of the next block, and the position
+    and size of the EXIF data in this one. The size is 0 if this is another kind of block.
     """
     zero = tf.constant(0, tf.int64)
     _, start, size = tf.while_loop(
@@ -279,8 +379,8 @@ def _read_webp_chunk(photo_bytes, position):
 
 
 def _exif_orientation(exif):
-    """Value of the tag 0x0112 in IFD0; 1 where it is missing or makes no sense."""
-    # Some writers of WebP keep the prefix that only JPEG has.
+    """Returns the value of the tag 0x0112 in IFD0, or 1 if it is missing or invalid."""
+    # Some WebP writers keep the prefix that belongs to JPEG only.
     prefix_size = tf.where(_text_at(exif, 0, 6) == b"Exif\0\0", 6, 0)
     exif = _text_at(exif, prefix_size, _length(exif))
     big_endian = _text_at(exif, 0, 4) == b"MM\0*"

@@ -1,1 +1,18 @@
 """Folders of photos to ranked series."""
+
+from keras_series.ranking.folders import capture_time, find_series
+from keras_series.ranking.order import RankedPhoto, rank_series
+from keras_series.ranking.output import format_series, printable, write_page, write_table
+from keras_series.ranking.pipeline import rank_folder
+
+__all__ = [
+    "RankedPhoto",
+    "capture_time",
+    "find_series",
+    "format_series",
+    "printable",
+    "rank_folder",
+    "rank_series",
+    "write_page",
+    "write_table",
+]

@@ -1,37 +1,42 @@
-"""Series among the photos of a folder."""
+"""Which photos of a folder are a series."""
+
+from __future__ import annotations
 
 import collections
 import datetime
+import os
 import pathlib
 import warnings
 
 from PIL import ExifTags, Image
 from tqdm import tqdm
 
-# What an exported model decodes.
+# The formats that an exported model decodes.
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"}
-# Where a Synology server keeps its thumbnails. Other programs keep theirs in hidden folders.
+# Folder of thumbnails on Synology servers. Other programs keep theirs in hidden folders.
 _THUMBNAILS = "@eaDir"
 
 
-def find_series(folder, gap=None):
+def find_series(
+    folder: str | os.PathLike, gap: float | None = None
+) -> tuple[dict[str, list[pathlib.Path]], collections.Counter[str]]:
     """Finds the photos below a folder, at any depth, as series.
 
-    Hidden files and folders (`.name`) and folders of thumbnails are passed over.
+    Hidden files and folders (`.name`) and folders of thumbnails are skipped.
 
     Args:
-        folder: Is only read.
-        gap: Seconds. Without it each folder that has photos is a series, in order of name. With it
-            the photos of a folder stand in the order in which they were taken, and wherever more
-            than `gap` seconds lie between two, a new series begins; photos that do not tell when
-            they were taken are a series of their own.
+        folder: Folder of photos.
+        gap: Float, at least 0, in seconds. With it the photos of a folder are sorted by capture
+            time, and a new series begins wherever more than `gap` seconds lie between two photos.
+            Photos without a capture time form a separate series. Defaults to `None`: each folder
+            with photos is a series, sorted by name.
 
     Returns:
-        Dictionary of names to lists of paths, and a `collections.Counter` of the suffixes of other
-        files.
+        Lists of paths by the name of the series, and a `collections.Counter` of the suffixes of
+        other files.
 
     Raises:
-        ValueError: If it is no folder or has no photos.
+        ValueError: If `folder` is not a folder or has no photos.
     """
     folder = pathlib.Path(folder).expanduser()
     if not folder.is_dir():
@@ -54,11 +59,18 @@ def find_series(folder, gap=None):
     return series, others
 
 
-def capture_time(path):
-    """When a photo was taken by its EXIF data, a naive `datetime.datetime`; `None` if unknown."""
+def capture_time(path: str | os.PathLike) -> datetime.datetime | None:
+    """Returns when a photo was taken according to its EXIF data, without a time zone.
+
+    Args:
+        path: File of any format.
+
+    Returns:
+        A naive `datetime.datetime`, or `None` if the time is unknown.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # What is odd in a file is of no matter here.
+            warnings.simplefilter("ignore")  # Oddities of a file do not matter here.
             with Image.open(path) as image:
                 exif = image.getexif()
                 taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)

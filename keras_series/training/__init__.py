@@ -1,1 +1,20 @@
-"""Training: a dataset in, a run's folder out."""
+"""Training: a dataset in, the folder of a run out.
+
+Names are loaded on first use, so that `Recipe` can be read without importing TensorFlow.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "calibration": ["calibrate", "fit_temperature"],
+        "loop": ["compiled_model", "train"],
+        "losses": ["PairCrossentropy"],
+        "metrics": ["PairAccuracy"],
+        "optimizers": ["MultiRateSGD"],
+        "recipe": ["Recipe"],
+        "recorder": ["RunRecorder"],
+        "run_folder": ["MONITOR", "RunFolder", "save_model"],
+    },
+)

@@ -1,4 +1,4 @@
-"""The authors' optimiser."""
+"""The optimiser of the paper's authors."""
 
 import keras
 from keras import ops
@@ -6,29 +6,29 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_series")
 class MultiRateSGD(keras.optimizers.SGD):
-    """Stochastic gradient descent with a faster rate for the fully connected layers.
+    """Stochastic gradient descent with a higher learning rate for fully connected layers.
 
-    What the code released by Huang et al. trains with: momentum 0.9, weight decay 5e-4, and ten
-    times the rate for every fully connected layer, those of the CA-Cells included. One step is, for
-    a weight w with gradient g,
+    The code released by Huang et al. (ICASSP 2020) trains with it: momentum 0.9, weight decay 5e-4,
+    and ten times the learning rate for every fully connected layer, including those of the
+    CA-Cells. A step updates a weight w with gradient g as follows:
 
-    1. `g' = g + weight_decay * w`, PyTorch's way of decay (Keras' own one decays apart from the
-       gradient, and would not use the faster rate).
+    1. `g' = g + gradient_decay * w`, as PyTorch does. (Keras decays weights apart from the
+       gradient, which would not use the higher rate.)
     2. `m = momentum * m + g'`.
-    3. `w = w - rate * m`, where `rate` is `learning_rate * dense_multiplier` if w is a matrix, as
-       the kernel of a fully connected layer is and nothing else, else `learning_rate`. So a smaller
-       rate takes effect at once (in Keras' own order it waits until the momentum has faded).
+    3. `w = w - rate * m`. The rate is `learning_rate * dense_multiplier` if w is a matrix, as only
+       the kernels of fully connected layers are, and `learning_rate` otherwise. A change of the
+       rate takes effect at once. (In Keras' order it waits until the momentum has faded.)
 
     Args:
-        learning_rate: Float, or a schedule. Defaults to `1e-5`, the authors'.
+        learning_rate: Float, at least 0, or a schedule. Defaults to `1e-5`, the authors' rate.
         momentum: Float in [0, 1). Defaults to `0.9`.
-        dense_multiplier: Float. Defaults to `10`.
-        gradient_decay: Float, the factor of step 1. Defaults to `5e-4`.
+        dense_multiplier: Float, at least 0, factor of the rate in step 3. Defaults to `10`.
+        gradient_decay: Float, at least 0, factor of the weight in step 1. Defaults to `5e-4`.
 
     Example:
 
     >>> import keras
-    >>> from keras_series.training.optimizers import MultiRateSGD
+    >>> from keras_series.training import MultiRateSGD
     >>> kernel, bias = keras.Variable([[1.0]]), keras.Variable([1.0])
     >>> optimizer = MultiRateSGD(learning_rate=0.01, gradient_decay=0.0)
     >>> optimizer.apply([keras.ops.ones((1, 1)), keras.ops.ones(1)], [kernel, bias])

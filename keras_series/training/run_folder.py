@@ -1,124 +1,183 @@
-"""The folder of a training run, whole at any moment, where a stopped run goes on."""
+"""The folder of a run: the names of its files, and how they are read and written."""
+
+from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+import os
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import keras
-import tensorflow as tf
 
-from keras_series.utils.figures import new_figure, save_figure
-from keras_series.utils.files import replacing
+from keras_series.models import SeriesPreferenceModel
+from keras_series.utils import new_figure, replacing, save_figure
 
+# The metric whose best epoch is kept.
 MONITOR = "val_pair_accuracy"
 
 
-class RunFolder(keras.callbacks.Callback):
-    """Keeps a run's folder while `fit` trains: checkpoints, best model, metrics and their curves.
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run, `--workdir`.
 
-    After each epoch it writes, in this order, `best.keras` if the validation accuracy has risen,
-    `metrics.csv`, `curves.png`, and a checkpoint of weights, optimiser and epoch. Each file is
-    written beside and renamed, and the checkpoint comes last: a run that was killed goes on after
-    its last whole epoch.
+    Files are written under a temporary name and renamed, so the folder is valid at any moment.
 
-    Args:
-        folder: The run's folder, made if it is missing.
-
-    Raises:
-        ImportError: If matplotlib, which draws the curves, is missing; before any training.
+    Attributes:
+        path: `pathlib.Path` of the folder. It need not exist.
     """
 
-    def __init__(self, folder):
-        super().__init__()
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.rows = []
-        new_figure()
+    path: pathlib.Path
+
+    def __init__(self, path: str | os.PathLike):
+        object.__setattr__(self, "path", pathlib.Path(path))
 
     @property
-    def best_path(self):
-        """Path of the weights with the best validation accuracy."""
-        return self.folder / "best.keras"
+    def flags(self) -> pathlib.Path:
+        """The flags that the run was started with; `--flagfile` reads them."""
+        return self.path / "flags.txt"
 
-    def restore(self, model):
-        """Brings a compiled model to where the run stood.
+    @property
+    def best(self) -> pathlib.Path:
+        """The model with the best validation accuracy."""
+        return self.path / "best.keras"
+
+    @property
+    def metrics(self) -> pathlib.Path:
+        """Loss and accuracy of each epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def curves(self) -> pathlib.Path:
+        """The metrics as a plot."""
+        return self.path / "curves.png"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """Folder of the checkpoints that an interrupted run resumes from."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> pathlib.Path:
+        """Folder of TensorBoard logs."""
+        return self.path / "tensorboard"
+
+    @property
+    def training(self) -> pathlib.Path:
+        """What the best model was trained on, and how."""
+        return self.path / "training.json"
+
+    @property
+    def evaluation(self) -> pathlib.Path:
+        """The report of an evaluation."""
+        return self.path / "evaluation.json"
+
+    @property
+    def evaluation_plots(self) -> pathlib.Path:
+        """The plots of an evaluation."""
+        return self.path / "evaluation.png"
+
+    @property
+    def evaluation_page(self) -> pathlib.Path:
+        """The page of an evaluation."""
+        return self.path / "evaluation.html"
+
+    @property
+    def result(self) -> pathlib.Path:
+        """The accuracy of a run that is a row of a reproduction."""
+        return self.path / "result.json"
+
+    def load_best(self) -> SeriesPreferenceModel:
+        """Loads the best model.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        if not self.best.exists():
+            raise FileNotFoundError(
+                f"Expected a trained model at {self.best}. Received: no such file. "
+                f"Train one first: python train.py --workdir={self.path} ..."
+            )
+        return keras.saving.load_model(self.best, compile=False)
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """Returns a dictionary for each epoch, none if no epoch is finished."""
+        if not self.metrics.exists():
+            return []
+        with open(self.metrics, newline="", encoding="utf-8") as file:
+            rows = [
+                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+        return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+    def write_metrics(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Writes `metrics.csv` and `curves.png`.
+
+        Args:
+            rows: One dictionary per epoch, all with the keys of the first.
+        """
+        with (
+            replacing(self.metrics) as partial,
+            open(partial, "w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, fieldnames=rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        _draw_curves(rows, self.curves)
+
+    def write_training(self, facts: Mapping) -> None:
+        """Writes `training.json`.
+
+        Args:
+            facts: What JSON can represent.
+        """
+        _write_json(facts, self.training)
+
+    def write_evaluation(self, report: Mapping) -> None:
+        """Writes `evaluation.json`.
+
+        Args:
+            report: What JSON can represent.
+        """
+        _write_json(report, self.evaluation)
+
+    def provenance(self) -> dict:
+        """Returns how the best model was trained and evaluated, as far as the folder says.
 
         Returns:
-            The number of epochs that are done, 0 in a new folder.
+            Dictionary of `training`, and of `evaluation`, the model's metrics with their intervals;
+            `None` for what does not exist.
         """
-        model.optimizer.build(model.trainable_variables)
-        self._epochs_done = tf.Variable(0, dtype=tf.int64)
-        state = tf.train.Checkpoint(
-            model=model, optimizer=model.optimizer, epochs_done=self._epochs_done
-        )
-        self._checkpoints = tf.train.CheckpointManager(
-            state, str(self.folder / "checkpoints"), max_to_keep=2
-        )
-        self._checkpoints.restore_or_initialize()
-        epochs_done = int(self._epochs_done.numpy())
-        self.rows = read_metrics(self.folder / "metrics.csv")[:epochs_done]
-        return epochs_done
-
-    def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
-        if row[MONITOR] > max((old[MONITOR] for old in self.rows), default=-1.0):
-            save_model(self.model, self.best_path)
-        self.rows.append(row)
-        write_metrics(self.rows, self.folder / "metrics.csv")
-        draw_curves(self.rows, self.folder / "curves.png")
-        self._epochs_done.assign(epoch + 1)
-        self._checkpoints.save(checkpoint_number=epoch + 1)
+        provenance = {"training": _read_json(self.training), "evaluation": None}
+        if report := _read_json(self.evaluation):
+            kept = ("dataset", "split", "counts", "verdict", "findings")
+            provenance["evaluation"] = {name: report.get(name) for name in kept}
+            provenance["evaluation"]["metrics"] = report["predictors"]["model"]
+        return provenance
 
 
-def write_training(folder, facts):
-    """Writes `training.json`, what a run's best model was trained on and how."""
-    with replacing(pathlib.Path(folder) / "training.json") as partial:
-        partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-
-
-def read_provenance(folder):
-    """What is known of a run: `training`, and `evaluation` with its intervals if it has been made.
+def save_model(model: keras.Model, path: str | os.PathLike) -> None:
+    """Writes a model to a `.keras` file, whole or not at all.
 
     Args:
-        folder: The run's folder.
+        model: The model.
+        path: File to create or replace.
     """
-    provenance = {"training": _read_json(folder, "training.json"), "evaluation": None}
-    if report := _read_json(folder, "evaluation.json"):
-        kept = ("dataset", "split", "counts", "verdict", "findings")
-        provenance["evaluation"] = {name: report.get(name) for name in kept}
-        provenance["evaluation"]["metrics"] = report["judges"]["model"]
-    return provenance
-
-
-def _read_json(folder, name):
-    path = pathlib.Path(folder) / name
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def save_model(model, path):
-    """Writes a model to a `.keras` file, whole or not at all."""
     with replacing(path) as partial:
         model.save(partial)
 
 
-def read_metrics(path):
-    """The rows of a `metrics.csv`, as dictionaries of floats; none if there is no such file."""
-    if not pathlib.Path(path).exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+def _read_json(path):
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def write_metrics(rows, path):
-    """Writes rows of numbers, all with the names of the first one, as CSV."""
-    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+def _write_json(content, path):
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def draw_curves(rows, path):
+def _draw_curves(rows, path):
     """Draws loss and pair accuracy, in training and in validation, by epoch."""
     figure = new_figure(figsize=(9, 3.5))
     epochs = [row["epoch"] for row in rows]

@@ -3,17 +3,18 @@
 import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """A path beside `path` to write to; moved to `path` once the block has ended without an error.
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary path, and renames it to `path` if the block ends without an error.
 
     Args:
-        path: The file to make or replace. Its folder must exist.
+        path: File to create or replace. Its folder must exist.
 
     Yields:
-        A `pathlib.Path` with the same suffix, in the same folder.
+        A `pathlib.Path` in the same folder and with the same suffix as `path`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What a copy lacks: photos and series that are left out, logged, reported, and limited."""
+"""Records the photos and series that a copy lacks, and limits their number."""
 
 from __future__ import annotations
 
@@ -11,19 +11,31 @@ _MOST = 0.01
 
 
 def file_name(series: int, photo: int) -> str:
-    """The published name of a photo, whatever extension the copy has."""
+    """Returns the published file name of a photo, whatever extension the copy uses.
+
+    Args:
+        series: Integer, number of the series.
+        photo: Integer, number of the photo in the series.
+
+    Returns:
+        File name such as `"000001-02.JPG"`.
+    """
     return f"{series:06d}-{photo:02d}.JPG"
 
 
 class LeftOut:
-    """The photos and series that are left out.
+    """Photos and series that are left out of the dataset.
+
+    Each is logged and added to the dataset's metadata. The build stops once more than 1% of the
+    listed photos are left out.
 
     Args:
-        lists: series by number, by split.
-        report: the dataset's metadata, to which they are written.
+        lists: Dictionary of each split's series, keyed by number.
+        report: Dictionary, the dataset's metadata. It gets `left_out_photos`, the reason for each
+            file name, and `left_out_series`, a list of series identifiers.
     """
 
-    def __init__(self, lists: dict[str, dict[int, ListedSeries]], report: dict):
+    def __init__(self, lists: dict[str, dict[int, ListedSeries]], report: dict) -> None:
         series = [each for part in lists.values() for each in part.values()]
         self.photo_count = sum(len(each.ranks) for each in series)
         self.photos = report["left_out_photos"] = {}
@@ -32,8 +44,12 @@ class LeftOut:
     def add_missing(self, lists: dict[str, dict[int, ListedSeries]], files: SourceFiles) -> None:
         """Adds all listed photos that are not in the copy.
 
+        Args:
+            lists: Dictionary of each split's series, keyed by number.
+            files: Files of the copy.
+
         Raises:
-            ValueError: if they are too many.
+            ValueError: If more than 1% of the listed photos are missing.
         """
         for part in lists.values():
             for number, series in part.items():
@@ -47,24 +63,32 @@ class LeftOut:
     def add_undecodable(self, name: str, reason: str) -> None:
         """Adds a photo that cannot be decoded.
 
+        Args:
+            name: Published file name of the photo.
+            reason: Why it cannot be decoded.
+
         Raises:
-            ValueError: if they are too many now.
+            ValueError: If more than 1% of the listed photos are left out by now.
         """
         logging.warning("Left out %s: %s", name, reason)
         self.photos[name] = reason
         self._check()
 
     def add_series(self, series_id: str) -> None:
-        """Adds a series of which no pair is left."""
-        logging.warning("Left out series %s: no pair of photos is left of it", series_id)
+        """Adds a series without a complete pair of photos.
+
+        Args:
+            series_id: Identifier of the series.
+        """
+        logging.warning("Left out series %s: it has no complete pair of photos", series_id)
         self.series.append(series_id)
 
-    def _check(self):
+    def _check(self) -> None:
         if len(self.photos) > _MOST * self.photo_count:
             name, reason = next(iter(self.photos.items()))
             raise ValueError(
-                f"Expected at least {1 - _MOST:.0%} of the {self.photo_count} photos in "
-                f"the pair lists, named as 000001-01.JPG. Received: a copy in which at least "
-                f"{len(self.photos)} are missing or broken, {name} among them ({reason}). Was it "
-                "unpacked as a whole?"
+                f"Expected at least {1 - _MOST:.0%} of the {self.photo_count} photos in the pair "
+                f"lists, named like 000001-01.JPG. Received: a copy in which at least "
+                f"{len(self.photos)} are missing or broken, such as {name} ({reason}). Check that "
+                "it was unpacked completely."
             )

@@ -1,4 +1,4 @@
-"""photo_triage dataset."""
+"""The photo_triage dataset, built from a copy of PhotoTriage or from its download."""
 
 from __future__ import annotations
 
@@ -27,46 +27,50 @@ _URLS = {
 _INSTRUCTIONS = f"""\
 How to get PhotoTriage (Chang et al., SIGGRAPH 2016):
 
-Fetch   train_val.zip and test.zip, as {_HOMEPAGE} says,
-        from {" and ".join(_URLS.values())}.
-        The server is often down: then ask the authors, or a colleague who has a copy.
-Put     them, as they are or unpacked, into a folder of their own and name it by
-        `python prepare.py --dataset=photo_triage --manual_dir=FOLDER` or
-        `tfds.download.DownloadConfig(manual_dir=FOLDER)`. It is only read.
-Right   is any folder that holds, at any depth or in the zip files,
-          train_pairlist.txt, val_pairlist.txt   and test_pairlist.txt, if the test part is wanted
-          000001-01.JPG, 000001-02.JPG, ...      the photos
-          reviews_trainval/000001.json, ...      for photo_triage/reviews only
-Terms   research use; cite the paper; do not pass the photos on.
+1. Download train_val.zip and test.zip, as described at {_HOMEPAGE},
+   from {" and ".join(_URLS.values())}.
+   The server is often down. If so, ask the authors or a colleague who has a copy.
+2. Put the files, zipped or unpacked, into a folder of their own and pass it with
+   `python prepare.py --dataset=photo_triage --manual_dir=FOLDER` or
+   `tfds.download.DownloadConfig(manual_dir=FOLDER)`. The folder is only read.
+3. Check that the folder contains, at any depth or in the zip files:
+     train_pairlist.txt, val_pairlist.txt   and test_pairlist.txt for the test split
+     000001-01.JPG, 000001-02.JPG, ...      the photos
+     reviews_trainval/000001.json, ...      for photo_triage/reviews only
+
+Terms: research use; cite the paper; do not redistribute the photos.
 """
-_PATIENCE = 20  # Seconds.
+_PATIENCE = 20  # Seconds to wait for the server.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
 @dataclasses.dataclass(eq=False)
 class PhotoTriageConfig(tfds.core.BuilderConfig):
-    """What is told of each series.
+    """Selects the features of each series.
 
     Attributes:
-        with_reviews: whether the reviewers' votes and reasons are added.
+        with_reviews: Boolean, whether to add the reviewers' votes and reasons. Defaults to
+            `False`.
     """
 
     with_reviews: bool = False
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """DatasetBuilder for photo_triage dataset."""
+    """TFDS builder of PhotoTriage, from the user's copy or else from the published zip files."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}  # noqa: RUF012
     MANUAL_DOWNLOAD_INSTRUCTIONS = _INSTRUCTIONS
     BUILDER_CONFIGS = [  # noqa: RUF012
-        PhotoTriageConfig(name="pairs", description="Photos and preferences of their pairs."),
+        PhotoTriageConfig(name="pairs", description="Photos and the preference of each pair."),
         PhotoTriageConfig(
-            name="reviews", description="With the reviewers' votes and reasons.", with_reviews=True
+            name="reviews",
+            description="As `pairs`, with the reviewers' votes and reasons.",
+            with_reviews=True,
         ),
     ]
-    # Series, photos, pairs and ties of the published dataset; photos of the test split not counted.
+    # Series, photos, pairs and ties of the published dataset. The photos of `test` are not counted.
     PUBLISHED_COUNTS = {  # noqa: RUF012
         "train": (4560, 12019, 12075, 91),
         "validation": (195, 503, 483, 1),
@@ -93,20 +97,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             features=features, homepage=_HOMEPAGE, metadata=tfds.core.MetadataDict()
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        """Returns SplitGenerators."""
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict]]]:
+        """Returns the example generator of each split."""
         files = _find_files(dl_manager)
         lists = _read_lists(files)
         if self.builder_config.with_reviews and not files.reviews:
             raise FileNotFoundError(
                 "Expected reviews_trainval/*.json for photo_triage/reviews. Received: a copy "
-                "without them; the config photo_triage/pairs does without"
+                "without reviews. The config photo_triage/pairs does not need them"
             )
         report = self.info.metadata
         report.clear()
         report.update(missing_splits=[split for split in LISTS if split not in lists])
         if report["missing_splits"]:
-            logging.warning("Left out the test split: this copy lacks its list or its photos.")
+            logging.warning("Left out the test split: the copy lacks its pair list or its photos.")
         left_out = LeftOut(lists, report)
         left_out.add_missing(lists, files)
         if self.builder_config.with_reviews:
@@ -119,7 +125,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, listed: dict[int, ListedSeries], files: SourceFiles, left_out: LeftOut
     ) -> Iterator[tuple[str, dict]]:
-        """Yields examples."""
+        """Yields the key and the example of each series that has a complete pair of photos."""
         for number, series in listed.items():
             photos = {}
             for photo in sorted(series.ranks):
@@ -134,7 +140,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 self._add_reviews(example, number, series, list(photos), files)
             yield example["series_id"], example
 
-    def _add_reviews(self, example, number, series, photos, files):
+    def _add_reviews(
+        self,
+        example: dict,
+        number: int,
+        series: ListedSeries,
+        photos: list[int],
+        files: SourceFiles,
+    ) -> None:
         report = self.info.metadata
         entries = []
         if number in files.reviews:
@@ -148,31 +161,31 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         reviews.attach(example, entries, photo_of_number, photos)
 
 
-def _find_files(dl_manager):
-    """The files of the user's copy, else of the published one."""
+def _find_files(dl_manager: tfds.download.DownloadManager) -> SourceFiles:
+    """Returns the files of the user's copy, or else of the downloaded zip files."""
     try:
         files = SourceFiles(dl_manager.manual_dir)
-        received = f"nothing of it in {dl_manager.manual_dir}"
-    except AssertionError as error:  # So TFDS says that there is no manual directory.
+        received = f"no PhotoTriage file in {dl_manager.manual_dir}"
+    except AssertionError as error:  # TFDS raises it if there is no manual directory.
         files = None
         received = str(error).partition(". ")[0]
     if files:
         return files
     try:
-        # TFDS would knock for minutes at a server that is not there.
+        # TFDS would retry an unreachable server for minutes.
         request = urllib.request.Request(_URLS["train_val"], method="HEAD")
         urllib.request.urlopen(request, timeout=_PATIENCE).close()
         archives = dl_manager.download(_URLS)
-    except Exception as error:  # Whatever keeps it from being downloaded, this is what to do.
+    except Exception as error:  # The instructions apply whatever made the download fail.
         raise FileNotFoundError(
-            f"Expected the PhotoTriage dataset. Received: {received}; and it cannot be downloaded: "
+            f"Expected the PhotoTriage dataset. Received: {received}, and the download failed: "
             f"{str(error)[:200]}\n\n{_INSTRUCTIONS}"
         ) from error
     return SourceFiles(archives=list(archives.values()))
 
 
-def _read_lists(files):
-    """The series of each split that the copy has, checked."""
+def _read_lists(files: SourceFiles) -> dict[str, dict[int, ListedSeries]]:
+    """Reads and checks the pair list of each split that the copy has."""
     lists = {}
     for split in LISTS:
         if split == "test" and not files.lists[split]:
@@ -188,8 +201,8 @@ def _read_lists(files):
     return lists
 
 
-def _read_photo(number, photo, files, left_out):
-    """The bytes of a photo; `None` if it is missing or cannot be decoded."""
+def _read_photo(number: int, photo: int, files: SourceFiles, left_out: LeftOut) -> bytes | None:
+    """Returns the bytes of a photo, or `None` if it is missing or cannot be decoded."""
     found, reason = {}, None
     for file in files.photos.get((number, photo), ()):
         try:
@@ -201,26 +214,26 @@ def _read_photo(number, photo, files, left_out):
     if len(found) > 1:
         places = ", ".join(map(str, found.values()))
         raise ValueError(
-            f"Expected one photo {file_name(number, photo)}. Received different ones: {places}"
+            f"Expected one photo {file_name(number, photo)}. Received several that differ: {places}"
         )
-    if not found and reason is not None:  # What is missing has been told before.
+    if not found and reason is not None:  # Missing photos are already reported.
         left_out.add_undecodable(file_name(number, photo), reason)
     return next(iter(found), None)
 
 
-def _check_decodable(content):
+def _check_decodable(content: bytes) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.open(io.BytesIO(content), formats=_FORMATS).load()
     except UnidentifiedImageError as error:
         raise ValueError(
-            f"no photo, but {len(content)} bytes that begin {content[:12]!r}"
+            f"not a photo, but {len(content)} bytes that begin with {content[:12]!r}"
         ) from error
 
 
-def _make_example(number, series, photos):
-    """The example of a series, of the photos `{number: bytes}` that there are."""
+def _make_example(number: int, series: ListedSeries, photos: dict[int, bytes]) -> dict:
+    """Returns the example of a series, given the bytes of its available photos by number."""
     places = {photo: place for place, photo in enumerate(photos)}
     return {
         "series_id": f"{number:06d}",

@@ -1,8 +1,8 @@
-"""The reviews behind PhotoTriage's labels: votes and reasons, put back to the right photos.
+"""Matches the reviews behind PhotoTriage's labels, votes and reasons, to their photos.
 
-The review files number the photos of a series differently from the pair lists and the file names,
-by a permutation that is not published. It is recovered: the strengths that explain the votes best
-must give the probabilities in the pair list.
+The review files number the photos of a series differently from the pair lists and the file names.
+The permutation is not published, but it can be recovered: Bradley-Terry strengths fitted to the
+votes must give the probabilities in the pair list.
 """
 
 from __future__ import annotations
@@ -16,25 +16,27 @@ import numpy as np
 
 from tfds_series.photo_triage.pair_lists import ListedSeries
 
-# Each vote is counted as 0.99 of a win and 0.01 of a loss: of the 2,913 series of two photos, 2,911
-# have the probability 0.01 + 0.98 k / n, for some k of n votes, to the three decimals given.
+# A vote counts as 0.99 of a win and 0.01 of a loss. Of the 2,913 series of two photos, 2,911 have
+# the probability 0.01 + 0.98 k / n, for some k of n votes, to the three published decimals.
 _LOSS_OF_A_VOTE = 0.01
 _LOWEST = 0.01
-# The pair list is rounded to 0.0005, and of any three photos its probabilities differ by up to
-# 0.017 from what a Bradley-Terry model can give.
+# Largest difference of a fitted from a listed probability. It exceeds the rounding of the pair
+# lists (0.0005) and the largest deviation of three photos from a Bradley-Terry model (0.017).
 TOLERANCE = 0.02
 _MAX_PHOTOS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Review:
-    """What one reviewer said of two photos, by the review file's own numbers, from 0.
+    """One reviewer's opinion of two photos, which have the review file's numbers, from 0.
 
     Attributes:
-        preferred: number of the preferred photo.
-        other: number of the other photo.
-        praise: what is good about the preferred one, in the reviewer's words; may be empty.
-        criticism: what is wrong with the other one; may be empty.
+        preferred: Integer, number of the preferred photo.
+        other: Integer, number of the other photo.
+        praise: String, what is good about the preferred photo, in the reviewer's words. Defaults
+            to `""`.
+        criticism: String, what is wrong with the other photo, in the reviewer's words. Defaults to
+            `""`.
     """
 
     preferred: int
@@ -47,39 +49,39 @@ def read_reviews(content: bytes) -> list[Review]:
     """Reads a review file.
 
     Args:
-        content: JSON, `{"reviews": [{"compareID1": 0, "compareID2": 1, "userChoice": "LEFT",
-            "reason": ["...", "..."]}, ...]}`, where left is the first photo.
+        content: Bytes, JSON of the form `{"reviews": [{"compareID1": 0, "compareID2": 1,
+            "userChoice": "LEFT", "reason": ["...", "..."]}, ...]}`. Left is the first photo.
 
     Returns:
-        The reviews that made a choice.
+        List of the reviews that choose a photo.
 
     Raises:
-        ValueError: if it is no such file.
+        ValueError: If the content does not have this form.
     """
     try:
         entries = json.loads(content)["reviews"]
         return [_read_review(entry) for entry in entries if entry["userChoice"] in _SIDES]
     except (TypeError, KeyError, IndexError, ValueError) as error:
         raise ValueError(
-            'Expected JSON as {"reviews": [{"compareID1": 0, "compareID2": 1, "userChoice": '
+            'Expected JSON like {"reviews": [{"compareID1": 0, "compareID2": 1, "userChoice": '
             f'"LEFT", "reason": ["", ""]}}, ...]}}. Received: {content[:40]!r}... ({error!r})'
         ) from error
 
 
 def align(reviews: list[Review], series: ListedSeries) -> dict[int, int] | None:
-    """Finds which number in the reviews is which photo of the pair list.
+    """Finds the photo of the pair list for each number in the reviews.
 
-    Strengths are fitted to the votes (Bradley and Terry 1952). Of all permutations, those match
-    under which every pair's probability, clipped to [0.01, 0.99], is within `TOLERANCE` of the pair
-    list's.
+    Strengths are fitted to the votes (Bradley and Terry 1952). A permutation matches if it brings
+    the probability of every pair, clipped to [0.01, 0.99], within `TOLERANCE` of the pair list's.
 
     Args:
-        reviews: of the series.
-        series: with published preferences, of every pair.
+        reviews: List of the reviews of the series.
+        series: Series with the published preference of every pair.
 
     Returns:
-        The photo for each number, if exactly one permutation matches; else `None`: where the votes
-        do not connect all photos, photos are alike, or nothing matches.
+        Dictionary of the photo for each number, or `None` if there is not exactly one matching
+        permutation: the votes do not connect all photos, photos are interchangeable, or no
+        permutation matches.
     """
     photos = sorted(series.ranks)
     count = len(photos)
@@ -106,14 +108,15 @@ def attach(
 ) -> None:
     """Adds votes and reasons to an example.
 
-    Without an alignment, votes are -1 and reasons have -1 for their pair and photo. Reviews of
-    photos that the example has not are left out.
+    Without an alignment, votes are -1, and so are the pair and the photo of each reason. With one,
+    reviews of photos that the example lacks are left out.
 
     Args:
-        example: with `pairs`; gets `aligned` and `reasons`, and its pairs their votes.
-        reviews: of the series.
-        photo_of_number: what `align` gives.
-        photos: the photos' numbers in the pair list, in the order of the example.
+        example: Dictionary with `pairs`, changed in place. It gets `aligned` and `reasons`, and
+            each of its pairs gets `left_votes` and `right_votes`.
+        reviews: List of the reviews of the series.
+        photo_of_number: Dictionary or `None`, as `align` returns it.
+        photos: List of the photos' numbers in the pair list, in the order of the example.
     """
     aligned = photo_of_number is not None
     pair_of_places = {}
@@ -144,10 +147,12 @@ def fit_strengths(wins: np.ndarray) -> np.ndarray | None:
     """Fits Bradley-Terry strengths by maximum likelihood: P(i beats j) = sigmoid(s_i - s_j).
 
     Args:
-        wins: float [N, N], how often i won over j; each meeting with a part for either.
+        wins: Float array `[N, N]`, how often i beats j. Two items that are compared must each have
+            a positive number of wins over the other.
 
     Returns:
-        float [N] with mean 0; `None` if the meetings do not connect all.
+        Float array `[N]` of strengths with mean 0, or `None` if the comparisons do not connect all
+        N items.
 
     Example:
 
@@ -160,11 +165,11 @@ def fit_strengths(wins: np.ndarray) -> np.ndarray | None:
     if not np.linalg.matrix_power((meetings > 0) + np.eye(count), count).all():
         return None
     strengths = np.zeros(count)
-    for _ in range(200):  # Newton's method; shortened steps, as the first may lead too far.
+    for _ in range(200):  # Newton's method, with clipped steps because early ones can overshoot.
         probabilities = _probabilities(strengths)
         gradient = (wins - meetings * probabilities).sum(axis=1)
         curvature = meetings * probabilities * (1 - probabilities)
-        # The constant added takes away the freedom of a common shift.
+        # The added constant removes the free common shift and makes the matrix invertible.
         hessian = np.diag(curvature.sum(axis=1)) - curvature + 1 / count
         step = np.clip(np.linalg.solve(hessian, gradient), -1, 1)
         strengths += step
@@ -176,13 +181,13 @@ def fit_strengths(wins: np.ndarray) -> np.ndarray | None:
 _SIDES = {"LEFT": ("compareID1", "compareID2"), "RIGHT": ("compareID2", "compareID1")}
 
 
-def _read_review(entry):
+def _read_review(entry: dict) -> Review:
     preferred, other = (int(entry[key]) for key in _SIDES[entry["userChoice"]])
     texts = [str(text).strip() for text in entry.get("reason", ())]
     return Review(preferred, other, *texts[:2])
 
 
-def _wins(reviews, count):
+def _wins(reviews: list[Review], count: int) -> np.ndarray:
     wins = np.zeros((count, count))
     for review in reviews:
         wins[review.preferred, review.other] += 1 - _LOSS_OF_A_VOTE
@@ -190,10 +195,10 @@ def _wins(reviews, count):
     return wins
 
 
-def _probabilities(strengths):
+def _probabilities(strengths: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
 
 
 @functools.cache
-def _permutations(count):
+def _permutations(count: int) -> np.ndarray:
     return np.array(list(itertools.permutations(range(count))))

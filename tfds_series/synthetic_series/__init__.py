@@ -1,4 +1,4 @@
-"""Series of photos with faults of known severity: see README.md."""
+"""Series of photos with faults of known severity. See README.md."""
 
 from tfds_series.synthetic_series.synthetic_series_dataset_builder import (
     Builder,

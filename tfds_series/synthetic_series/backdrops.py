@@ -1,4 +1,7 @@
-"""What stands behind and under a subject: skies, land, streets, rooms, tables and foliage."""
+"""Painters of backgrounds and floors: skies, land, streets, rooms, tables and foliage.
+
+Each takes the canvas to paint on. `horizon` and `floor` are y coordinates in pixels from the top.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,13 @@ from tfds_series.synthetic_series.textures import random_colour
 
 
 def sky(canvas: Canvas, horizon: float, night: bool = False) -> None:
-    """A sky with clouds down to the horizon, a height in pixels."""
+    """Paints a sky with clouds from the top of the canvas to the horizon.
+
+    Args:
+        canvas: Canvas to paint on.
+        horizon: Float, y coordinate of the horizon in pixels.
+        night: Boolean, whether to darken the sky. Defaults to `False`.
+    """
     rng, height = canvas.rng, max(2, int(horizon) + 2)
     top, low = random_colour(rng, (0.1, 0.7), (0.4, 0.9), (0.53, 0.64)), None
     kind = rng.choice(["blue", "grey", "dusk"], p=[0.5, 0.3, 0.2])
@@ -32,7 +41,17 @@ def sky(canvas: Canvas, horizon: float, night: bool = False) -> None:
 
 
 def ridge(canvas: Canvas, base: float, height: float, roughness: float) -> np.ndarray:
-    """The outline of a chain of hills (low roughness) or mountains over the line y = base."""
+    """Returns the outline of a random chain of hills or mountains.
+
+    Args:
+        canvas: Canvas that the outline has to span.
+        base: Float, y coordinate of the foot of the hills in pixels.
+        height: Float, height of the highest peak over the foot in pixels.
+        roughness: Float. Low values give hills and values near 1 mountains.
+
+    Returns:
+        Float array of points `[131, 2]` in pixels, closed below the canvas.
+    """
     rng, steps = canvas.rng, np.arange(129)
     spectrum = rng.normal(size=65) + 1j * rng.normal(size=65)
     spectrum *= np.maximum(np.arange(65), 1.0) ** -(2.3 - roughness)
@@ -45,7 +64,7 @@ def ridge(canvas: Canvas, base: float, height: float, roughness: float) -> np.nd
 
 
 def hills(canvas: Canvas, horizon: float) -> None:
-    """Ridges one behind another, paler the farther they are."""
+    """Paints ridges behind one another, which get paler with distance."""
     rng = canvas.rng
     colour = random_colour(rng, (0.1, 0.5), (0.15, 0.5), (0.08, 0.6))
     air = random_colour(rng, (0.03, 0.3), (0.6, 0.9), (0.5, 0.65))
@@ -68,7 +87,13 @@ def hills(canvas: Canvas, horizon: float) -> None:
 
 
 def ground(canvas: Canvas, horizon: float, name: str | None = None) -> None:
-    """Land or water from the horizon to the foot of the picture, finer the farther it is."""
+    """Paints land or water from the horizon to the bottom, with finer texture in the distance.
+
+    Args:
+        canvas: Canvas to paint on.
+        horizon: Float, y coordinate of the horizon in pixels.
+        name: Name of the texture. Defaults to `None`, a random one.
+    """
     rng, height = canvas.rng, int(canvas.height - horizon) + 1
     if height < 2:
         return
@@ -88,7 +113,13 @@ def ground(canvas: Canvas, horizon: float, name: str | None = None) -> None:
 
 
 def street(canvas: Canvas, horizon: float, night: bool = False) -> None:
-    """Buildings along the horizon, poles, and a road."""
+    """Paints a road with poles and buildings along the horizon.
+
+    Args:
+        canvas: Canvas to paint on.
+        horizon: Float, y coordinate of the horizon in pixels.
+        night: Boolean, whether walls are dark and windows and lamps lit. Defaults to `False`.
+    """
     rng, x = canvas.rng, -rng_step(canvas)
     ground(canvas, horizon, "rough")
     while x < canvas.width:
@@ -112,12 +143,12 @@ def street(canvas: Canvas, horizon: float, night: bool = False) -> None:
 
 
 def rng_step(canvas: Canvas) -> float:
-    """How far outside the picture a row of buildings begins."""
+    """Returns how many pixels left of the canvas a row of buildings starts, chosen at random."""
     return float(canvas.rng.uniform(0, 0.3) * canvas.unit)
 
 
 def room(canvas: Canvas, floor: float) -> None:
-    """A wall with skirting, a floor, and what hangs or stands on them."""
+    """Paints a wall with a skirting board, a floor, and up to three furnishings."""
     rng = canvas.rng
     wall = random_colour(rng, (0.02, 0.4), (0.3, 0.95))
     grain = str(rng.choice(["soft", "rough", "natural", "fabric"]))
@@ -135,7 +166,7 @@ def room(canvas: Canvas, floor: float) -> None:
 
 
 def planks(canvas: Canvas, floor: float) -> None:
-    """A floor or table with seams that run towards a vanishing point."""
+    """Paints a floor or table top, sometimes with seams that run towards a vanishing point."""
     rng = canvas.rng
     colour = random_colour(rng, (0.1, 0.6), (0.15, 0.75), (0.03, 0.12))
     if rng.random() < 0.3:
@@ -153,7 +184,7 @@ def planks(canvas: Canvas, floor: float) -> None:
 
 
 def furnish(canvas: Canvas, floor: float) -> None:
-    """A window, a picture, a shelf or a cupboard."""
+    """Paints a window, a picture, a shelf or a cupboard."""
     rng, unit = canvas.rng, canvas.unit
     kind, x = rng.integers(4), rng.uniform(0, canvas.width)
     w, h = unit * rng.uniform(0.1, 0.28), unit * rng.uniform(0.12, 0.3)
@@ -180,7 +211,7 @@ def furnish(canvas: Canvas, floor: float) -> None:
 
 
 def foliage(canvas: Canvas) -> None:
-    """Leaves, stems or trunks all over."""
+    """Covers the canvas with leaves or grass, and up to eight stems or trunks."""
     rng = canvas.rng
     colour = random_colour(rng, (0.3, 0.7), (0.1, 0.5), (0.1, 0.4))
     canvas.pixels[:] = textures.surface(rng, (canvas.width, canvas.height), colour,
@@ -195,7 +226,7 @@ def foliage(canvas: Canvas) -> None:
 
 
 def dead_leaves(canvas: Canvas) -> None:
-    """Opaque shapes of every size, each with a surface of its own, one on another."""
+    """Covers the canvas with overlapping opaque shapes of all sizes (the dead-leaves model)."""
     rng = canvas.rng
     canvas.pixels[:] = random_colour(rng)
     hue, spread = rng.uniform(0, 1), rng.uniform(0.05, 0.5)

@@ -1,4 +1,7 @@
-"""A canvas that takes textured, shaded, softened outlines, and the outlines to paint on it."""
+"""A canvas for textured, shaded and softened outlines, and functions that make the outlines.
+
+Coordinates are pixels from the top left corner. An outline is a float array of points `[N, 2]`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from tfds_series.synthetic_series import textures
 
 
 def box(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
-    """An upright rectangle as points [4, 2]."""
+    """Returns an upright rectangle with the corners (x0, y0) and (x1, y1) as points `[4, 2]`."""
     return np.asarray([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], float)
 
 
 def ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
-    """An ellipse as points [36, 2]."""
+    """Returns an ellipse with centre (x, y) and radii rx and ry as points `[36, 2]`."""
     angles = np.linspace(0, 2 * np.pi, 36, endpoint=False)
     return np.stack([x + rx * np.cos(angles), y + ry * np.sin(angles)], axis=-1)
 
@@ -22,7 +25,20 @@ def ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
 def blob(
     rng: np.random.Generator, x: float, y: float, rx: float, ry: float, roughness: float = 0.15
 ) -> np.ndarray:
-    """An irregular round outline as points [36, 2]."""
+    """Returns an irregular round outline.
+
+    Args:
+        rng: Generator of the irregularities.
+        x: Float, x coordinate of the centre.
+        y: Float, y coordinate of the centre.
+        rx: Float, mean horizontal radius.
+        ry: Float, mean vertical radius.
+        roughness: Float, strength of the irregularities. At 0 the outline is an ellipse. Defaults
+            to 0.15.
+
+    Returns:
+        Float array of points `[36, 2]`.
+    """
     outline = ellipse(0, 0, rx, ry)
     angles = np.linspace(0, 2 * np.pi, 36, endpoint=False)
     radius = np.ones(36)
@@ -33,7 +49,19 @@ def blob(
 
 
 def stroke(x0: float, y0: float, x1: float, y1: float, start: float, end: float) -> np.ndarray:
-    """A limb between two points, of the given widths at its ends, as points [4, 2]."""
+    """Returns a straight tapered stroke.
+
+    Args:
+        x0: Float, x coordinate of the start.
+        y0: Float, y coordinate of the start.
+        x1: Float, x coordinate of the end.
+        y1: Float, y coordinate of the end.
+        start: Float, width at the start.
+        end: Float, width at the end.
+
+    Returns:
+        Float array of points `[4, 2]`.
+    """
     across = np.asarray([y0 - y1, x1 - x0], float)
     across /= max(1e-6, np.hypot(*across)) * 2
     first, last = np.asarray([x0, y0]), np.asarray([x1, y1])
@@ -43,22 +71,36 @@ def stroke(x0: float, y0: float, x1: float, y1: float, start: float, end: float)
 
 
 def rotated(outline: np.ndarray, degrees: float, centre: tuple[float, float]) -> np.ndarray:
-    """The outline turned about a point."""
+    """Returns an outline rotated about a point.
+
+    Args:
+        outline: Float array of points `[N, 2]`.
+        degrees: Float, angle of rotation. Positive angles are clockwise.
+        centre: Point (x, y) to rotate about.
+
+    Returns:
+        Float array of points `[N, 2]`.
+    """
     angle = np.radians(degrees)
     matrix = np.asarray([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
     return (outline - centre) @ matrix + centre
 
 
 class Canvas:
-    """An RGB picture, float32 [height, width, 3] in about 0..1, and the light that falls on it.
+    """An RGB picture and the direction of the light in it.
+
+    Args:
+        width: Integer, width in pixels.
+        height: Integer, height in pixels.
+        rng: Generator of the light, the textures and the random choices of painters.
 
     Attributes:
-        rng: draws textures and all else that a painting leaves open.
-        light: where the light comes from, a unit vector (x, y).
-        pixels: the picture so far.
+        rng: The generator.
+        light: Float32 unit vector (x, y) that points to the light.
+        pixels: Float32 array `[height, width, 3]` of RGB values from about 0 to 1.
     """
 
-    def __init__(self, width: int, height: int, rng: np.random.Generator):
+    def __init__(self, width: int, height: int, rng: np.random.Generator) -> None:
         self.width, self.height, self.rng = width, height, rng
         angle = rng.uniform(-2.6, -0.5)
         self.light = np.asarray([np.cos(angle), np.sin(angle)], np.float32)
@@ -66,7 +108,7 @@ class Canvas:
 
     @property
     def unit(self) -> float:
-        """The shorter edge, the length that subjects are measured in."""
+        """Length of the shorter edge in pixels, the unit of lengths in a scene."""
         return float(min(self.width, self.height))
 
     def paint(
@@ -86,16 +128,17 @@ class Canvas:
         """Fills an outline.
 
         Args:
-            outline: points [N, 2] in pixels; what lies outside the canvas is left out.
-            colour: RGB [3].
-            grain: the name of a texture, None for a flat colour.
-            contrast: the texture's strength.
-            zoom: the texture's scale.
-            shade: strength of a gradient along the light.
-            round_shade: strength of the darkening towards the rim of a ball.
-            gloss: strength of a highlight.
-            soften: blur of the edge in pixels.
-            opacity: in 0..1.
+            outline: Float array of points `[N, 2]` in pixels, clipped at the canvas.
+            colour: Float array `[3]`, RGB.
+            grain: Name of a texture in `textures.NAMES`. Defaults to `None`, a flat colour.
+            contrast: Float, strength of the texture. Defaults to 0.18.
+            zoom: Float, scale of the texture. Defaults to 1.
+            shade: Float, strength of a gradient along the light. Defaults to 0.
+            round_shade: Float, strength of the darkening towards the rim, as on a ball. Defaults to
+                0.
+            gloss: Float, strength of a highlight. Defaults to 0.
+            soften: Float, blur of the edge in pixels. Defaults to 0.5.
+            opacity: Float in [0, 1]. Defaults to 1.
         """
         area = self._area(outline, 3 * soften + 1)
         if area is None:
@@ -112,7 +155,13 @@ class Canvas:
         target += (fill - target) * mask
 
     def paint_pixels(self, outline: np.ndarray, fill: np.ndarray, soften: float = 0.5) -> None:
-        """Fills an outline from a picture as large as the canvas."""
+        """Fills an outline with the pixels of another picture.
+
+        Args:
+            outline: Float array of points `[N, 2]` in pixels, clipped at the canvas.
+            fill: Float array `[height, width, 3]`, a picture as large as the canvas.
+            soften: Float, blur of the edge in pixels. Defaults to 0.5.
+        """
         area = self._area(outline, 3 * soften + 1)
         if area is None:
             return
@@ -121,7 +170,14 @@ class Canvas:
         target += (fill[y0:y1, x0:x1] - target) * self._mask(outline, area, soften, 1.0)
 
     def shadow(self, outline: np.ndarray, length: float, blur: float, strength: float) -> None:
-        """Darkens where the outline's shadow falls."""
+        """Darkens the area where the shadow of an outline falls.
+
+        Args:
+            outline: Float array of points `[N, 2]` in pixels.
+            length: Float, offset of the shadow in pixels.
+            blur: Float, blur of its edge in pixels.
+            strength: Float in [0, 1]. At 1 the shadow is black.
+        """
         moved = outline - self.light * length * (1.0, 0.5) + (0, 0.15 * length)
         area = self._area(moved, 3 * blur + 1)
         if area is not None:
@@ -131,7 +187,16 @@ class Canvas:
     def letters(
         self, text: str, x: float, y: float, size: float, colour: np.ndarray, degrees: float = 0.0
     ) -> None:
-        """Writes text centred on (x, y), `size` pixels high."""
+        """Writes text.
+
+        Args:
+            text: String to write.
+            x: Float, x coordinate of its centre.
+            y: Float, y coordinate of its centre.
+            size: Float, font size in pixels. The smallest is 6.
+            colour: Float array `[3]`, RGB.
+            degrees: Float, clockwise rotation. Defaults to 0.
+        """
         font = ImageFont.load_default(max(6.0, size))
         left, top, right, bottom = (int(edge) for edge in font.getbbox(text))
         image = Image.new("L", (right - left + 4, bottom - top + 4))
@@ -144,11 +209,20 @@ class Canvas:
         self.pixels += (np.asarray(colour, np.float32) - self.pixels) * mask
 
     def haze(self, colour: np.ndarray, strength: float | np.ndarray) -> None:
-        """Mixes a colour over everything painted so far; strength a number or [height, 1, 1]."""
+        """Blends a colour into the whole picture.
+
+        Args:
+            colour: Float array `[3]`, RGB.
+            strength: Float in [0, 1], or an array `[height, 1, 1]` of one strength per row.
+        """
         self.pixels += (np.asarray(colour, np.float32) - self.pixels) * strength
 
     def blur(self, radius: float) -> None:
-        """Puts everything painted so far out of focus."""
+        """Blurs the whole picture.
+
+        Args:
+            radius: Float, standard deviation of a Gaussian in pixels. Below 0.3 nothing changes.
+        """
         if radius < 0.3:
             return
         image = Image.fromarray(np.clip(self.pixels * 200, 0, 255).astype(np.uint8))
@@ -161,7 +235,9 @@ class Canvas:
         x0, y0, x1, y1 = *area[:3], min(self.height, area[3])
         return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
-    def _mask(self, outline, area, soften: float, opacity: float) -> np.ndarray:
+    def _mask(
+        self, outline: np.ndarray, area: tuple[int, int, int, int], soften: float, opacity: float
+    ) -> np.ndarray:
         x0, y0, x1, y1 = area
         image = Image.new("L", (x1 - x0, y1 - y0))
         points = np.clip(outline - (x0, y0), -9999, 9999)
@@ -170,7 +246,13 @@ class Canvas:
             image = image.filter(ImageFilter.GaussianBlur(float(soften)))
         return np.asarray(image, np.float32)[..., None] / 255
 
-    def _shaded(self, fill, outline, area, strengths) -> np.ndarray:
+    def _shaded(
+        self,
+        fill: np.ndarray,
+        outline: np.ndarray,
+        area: tuple[int, int, int, int],
+        strengths: tuple[float, float, float],
+    ) -> np.ndarray:
         shade, round_shade, gloss = strengths
         if not (shade or round_shade or gloss):
             return fill

@@ -1,9 +1,10 @@
-"""What goes wrong with a photograph: eight faults of a known severity, for a photo of any size.
+"""Eight photographic faults of known severity, for photos of any size.
 
-`degrade(photo, kind, severity, rng)` is the one way in. Severity runs from 0 (the photo unchanged)
-over 0.3 (visible in a thumbnail of 100 pixels) to 1 (beyond rescue). Every length is a fraction of
-the photo's longer edge, so a degraded photo looks the same whatever its resolution, and after it
-has been made small.
+`degrade(photo, kind, severity, rng)` is the entry point. It checks its arguments and applies one of
+the other functions, which take a uint8 photo `[H, W, 3]`, a severity in [0, 1] and a generator.
+Severity 0 leaves the photo unchanged, 0.3 is visible in a thumbnail of 100 pixels, and at 1 the
+photo is beyond rescue. Every length is a fraction of the photo's longer edge, so a degraded photo
+looks the same at every resolution, and also after it is downscaled.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ NONE = "none"
 _DEFOCUS_RADIUS = 0.024
 _SHAKE_LENGTH = 0.075
 _SHAKE_SAMPLES = 24
-# Photographic stops at severity 1.
+# Photographic stops (powers of 2 of the light) at severity 1.
 _UNDER_STOPS = 3.4
 _OVER_STOPS = 2.8
-# Noise and JPEG blocks are made at these longer edges, so that they survive being made small.
+# Lengths of the longer edge at which noise and JPEG blocks are made, so that they survive
+# downscaling.
 _NOISE_EDGE = 140
 _NOISE_DEVIATION = 0.17
 _JPEG_EDGE = 128
 _JPEG_QUALITIES = (70, 5)
 _TILT_DEGREES = 20.0
-# The share of the subject that is outside the frame at severity 1.
+# Fraction of the subject that is outside the frame at severity 1.
 _CUT_SHARE = 0.7
 _CENTRE_BOX = (0.25, 0.25, 0.75, 0.75)
 
 
 def defocus(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Blurs with a Gaussian of the second moment of the circle of confusion."""
+    """Blurs with a Gaussian that has the second moment of the circle of confusion."""
     del rng
     radius = severity * _DEFOCUS_RADIUS * max(photo.shape[:2])
     blurred = Image.fromarray(photo).filter(ImageFilter.GaussianBlur(float(radius / 2)))
@@ -42,11 +44,11 @@ def defocus(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.
 
 
 def camera_shake(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Averages the photo along a short, slightly bent path of the camera."""
+    """Averages the photo along a short, slightly curved camera path in a random direction."""
     length = severity * _SHAKE_LENGTH * max(photo.shape[:2])
     path = _camera_path(length, rng)
     gap = length / _SHAKE_SAMPLES
-    if gap > 1:  # A large photo: fill what lies between the samples.
+    if gap > 1:  # In a large photo, blur fills the gaps between samples.
         photo = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(float(gap / 2))))
     offsets, counts = np.unique(np.rint(path).astype(int), axis=0, return_counts=True)
     reach = int(np.abs(offsets).max())
@@ -59,21 +61,21 @@ def camera_shake(photo: np.ndarray, severity: float, rng: np.random.Generator) -
 
 
 def under_exposure(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Lets too little light in: darker, with the shadows lost."""
+    """Darkens by up to 3.4 stops and clips the shadows."""
     del rng
     light = _linear_ramp() * 2.0 ** (-_UNDER_STOPS * severity) - 0.004 * severity
     return _tone_curve(light)[photo]
 
 
 def over_exposure(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Lets too much light in: highlights clipped, shadows veiled."""
+    """Brightens by up to 2.8 stops, clips the highlights and veils the shadows."""
     del rng
     light = _linear_ramp() * 2.0 ** (_OVER_STOPS * severity) + 0.03 * severity
     return _tone_curve(light)[photo]
 
 
 def noise(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds grain, most of it in brightness and some in colour, that grows with the photo."""
+    """Adds grain, more in luminance than in colour, whose size scales with the photo."""
     height, width = photo.shape[:2]
     shape = _working_shape(height, width, _NOISE_EDGE)
     grain = rng.standard_normal((*shape, 1)) * 0.85 + rng.standard_normal((*shape, 3)) * 0.55
@@ -83,7 +85,7 @@ def noise(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.nd
 
 
 def jpeg_blocks(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds the error that strong JPEG compression of a small version of the photo makes."""
+    """Adds the upscaled error of strong JPEG compression of a downscaled version of the photo."""
     del rng
     height, width = photo.shape[:2]
     small_height, small_width = _working_shape(height, width, _JPEG_EDGE)
@@ -93,13 +95,16 @@ def jpeg_blocks(photo: np.ndarray, severity: float, rng: np.random.Generator) ->
     quality = round(best * (worst / best) ** severity)
     small.save(buffer, "JPEG", quality=quality, subsampling=0)
     error = np.asarray(Image.open(buffer), np.float32) - np.asarray(small, np.float32)
-    error *= min(1.0, severity / 0.1)  # Even the best quality is not "unchanged".
+    error *= min(1.0, severity / 0.1)  # Even the best JPEG quality changes the photo.
     planes = [_resize_plane(error[..., channel], (width, height)) for channel in range(3)]
     return _to_uint8(photo + np.stack(planes, axis=-1))
 
 
 def tilted_horizon(photo: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Rotates by up to 20 degrees and keeps the largest upright frame of the same aspect inside."""
+    """Rotates by up to 20 degrees and crops to the largest upright frame of the same aspect ratio.
+
+    The direction of rotation is random.
+    """
     angle = np.radians(_TILT_DEGREES * severity) * rng.choice((-1.0, 1.0))
     height, width = photo.shape[:2]
     aspect = max(width / height, height / width)
@@ -121,13 +126,17 @@ def cut_off(
     rng: np.random.Generator,
     subject_box: tuple[float, float, float, float] = _CENTRE_BOX,
 ) -> np.ndarray:
-    """Moves the frame until the subject leaves it through an edge or a corner; keeps the aspect.
+    """Crops so that an edge or a corner of the frame cuts off the subject.
 
     Args:
-        photo: uint8 [H, W, 3].
-        severity: in [0, 1].
-        rng: chooses the side.
-        subject_box: left, top, right and bottom of the subject, as fractions of the frame.
+        photo: Array `[H, W, 3]`, uint8.
+        severity: Float in [0, 1].
+        rng: Generator that chooses the side.
+        subject_box: Left, top, right and bottom of the subject, as fractions of the frame. Defaults
+            to the middle half of the frame in each direction.
+
+    Returns:
+        Array `[H', W', 3]`, uint8, of the same aspect ratio.
     """
     left, top, right, bottom = subject_box
     height, width = photo.shape[:2]
@@ -156,26 +165,27 @@ DEGRADATIONS: dict[str, Callable[..., np.ndarray]] = {
 
 
 def degrade(photo: np.ndarray, kind: str, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Gives a copy of a photo with one fault; the photo itself is not changed.
+    """Returns a copy of a photo with one fault.
 
     Args:
-        photo: uint8 [H, W, 3], RGB, of any size.
-        kind: a key of `DEGRADATIONS`, or `"none"`.
-        severity: in [0, 1]; at 0 the copy equals the photo.
-        rng: draws what the severity leaves open, as the direction of a shake.
+        photo: Array `[H, W, 3]`, uint8, RGB, of any size. It is not changed.
+        kind: String, a key of `DEGRADATIONS`, or `"none"`.
+        severity: Float in [0, 1]. At 0 the copy equals the photo.
+        rng: Generator of what the severity does not determine, such as the direction of a shake.
 
     Returns:
-        uint8 [H', W', 3] of the same aspect; smaller than the photo for `tilted_horizon` and
-        `cut_off`, which crop, and of the same size for the others.
+        Array `[H', W', 3]`, uint8, of the same aspect ratio. `tilted_horizon` and `cut_off` crop,
+        so the copy is smaller than the photo. The other kinds keep its size.
 
     Raises:
-        ValueError: for another array, an unknown kind, or a severity outside [0, 1].
+        ValueError: If the photo has another shape or type, the kind is unknown, or the severity is
+            outside [0, 1].
     """
     photo = np.asarray(photo)
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[-1] != 3 or not photo.size:
         raise ValueError(f"Expected a uint8 photo [H, W, 3]. Received: {photo.dtype} {photo.shape}")
     if kind != NONE and kind not in DEGRADATIONS:
-        raise ValueError(f"Expected a kind of {[NONE, *DEGRADATIONS]}. Received: {kind!r}")
+        raise ValueError(f"Expected kind to be one of {[NONE, *DEGRADATIONS]}. Received: {kind!r}")
     if not 0 <= severity <= 1:
         raise ValueError(f"Expected a severity in [0, 1]. Received: {severity}")
     if kind == NONE or severity == 0:
@@ -184,14 +194,14 @@ def degrade(photo: np.ndarray, kind: str, severity: float, rng: np.random.Genera
 
 
 def _kept(near: float, far: float, severity: float) -> float:
-    """The share of the frame that stays when the subject `near..far` is cut at its far side."""
+    """Returns the fraction of the frame to keep when the subject `near..far` is cut at `far`."""
     at_worst = max(0.3, far - _CUT_SHARE * (far - near))
-    # The square root: the first steps only take the space around the subject.
+    # The square root speeds up the first steps, which only remove space around the subject.
     return 1 - (1 - at_worst) * severity**0.5
 
 
 def _camera_path(length: float, rng: np.random.Generator) -> np.ndarray:
-    """Offsets [samples, 2] in pixels along an arc of the given length, centred on zero."""
+    """Returns offsets `[samples, 2]` in pixels along an arc of the given length around zero."""
     along = np.linspace(-0.5, 0.5, _SHAKE_SAMPLES)
     across = rng.uniform(-0.5, 0.5) * (along**2 - 1 / 12)
     angle = rng.uniform(0, np.pi)

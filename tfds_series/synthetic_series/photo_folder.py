@@ -1,4 +1,4 @@
-"""The user's own photographs as scenes: found, read upright, and dealt to splits by content."""
+"""Finds the user's photographs, reads them upright as scenes, and assigns them to splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ SPLITS = ("train", "validation", "test")
 
 @dataclasses.dataclass(frozen=True)
 class SourcePhoto:
-    """A photo file and the hash of its bytes, in hexadecimal."""
+    """A photo file.
+
+    Attributes:
+        path: String, path of the file.
+        content_hash: String, SHA-256 hash of its bytes in hexadecimal.
+    """
 
     path: str
     content_hash: str
@@ -30,11 +35,12 @@ def find_photos(folder: str | os.PathLike) -> tuple[list[SourcePhoto], list[str]
     """Finds the photos under a folder, at any depth.
 
     Args:
-        folder: is only read.
+        folder: Folder to search. It is only read.
 
     Returns:
-        The readable photos in the order of their hashes, identical files once; and the names of
-        the files that look like photos and cannot be read, relative to the folder.
+        Tuple `(photos, unreadable)`. `photos` is a list of the readable photos in the order of
+        their hashes, with identical files only once. `unreadable` is a list of the paths, relative
+        to the folder, of files that have a photo's suffix but cannot be read.
     """
     folder = pathlib.Path(folder)
     photos: dict[str, SourcePhoto] = {}
@@ -52,18 +58,18 @@ def find_photos(folder: str | os.PathLike) -> tuple[list[SourcePhoto], list[str]
 
 
 def read_scene(path: str | os.PathLike, edge: int) -> np.ndarray:
-    """Reads a photo upright.
+    """Reads a photo, applies its EXIF orientation and resizes it.
 
     Args:
-        path: a file that Pillow reads.
-        edge: the longer edge of the result, in pixels.
+        path: Photo in a format that Pillow reads.
+        edge: Integer, longer edge of the result in pixels.
 
     Returns:
-        uint8 [H, W, 3].
+        Array `[H, W, 3]`, uint8, RGB.
 
     Raises:
-        OSError: where the file is no photo or a broken one.
-        ValueError: for more than 200 million pixels.
+        OSError: If the file is not a photo or is damaged.
+        ValueError: If the photo has more than 200 million pixels.
     """
     with warnings.catch_warnings(), Image.open(path) as image:
         warnings.simplefilter("ignore")
@@ -77,13 +83,20 @@ def read_scene(path: str | os.PathLike, edge: int) -> np.ndarray:
 
 
 def split_photos(photos: list[SourcePhoto]) -> dict[str, list[SourcePhoto]]:
-    """Deals photos to train (80%), validation and test by the hash of their content.
+    """Assigns photos to the train (80%), validation and test splits by their content hashes.
 
-    A photo's split does not depend on its name or on the others, except that a validation or a test
-    split that would be empty gets the photo with the lowest or the highest hash.
+    A photo's split depends neither on its name nor on the other photos, with one exception: an
+    empty validation split gets the photo with the lowest hash, and an empty test split the one with
+    the highest.
+
+    Args:
+        photos: List of at least three photos, as `find_photos` returns it.
+
+    Returns:
+        Dictionary of each split's photos.
 
     Raises:
-        ValueError: for fewer than three photos.
+        ValueError: If there are fewer than three photos.
     """
     if len(photos) < len(SPLITS):
         raise ValueError(

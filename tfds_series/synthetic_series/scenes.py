@@ -1,11 +1,13 @@
-"""Scenes to photograph, drawn with the statistics and the subjects of snapshots.
+"""Draws scenes with the image statistics and the subjects of snapshots.
 
-`draw_scene` composes a backdrop, often out of focus, and a subject that lies whole in the middle,
-then gives the picture the white balance, contrast and vignette of a photograph. Only NumPy and
-Pillow are used; the same generator gives the same scene.
+`draw_scene` paints a backdrop, often out of focus, and a complete subject in the middle. It then
+gives the picture the white balance, contrast and vignette of a photograph. Only NumPy and Pillow
+are used, and the same generator state gives the same scene.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -19,14 +21,14 @@ _ASPECT_CHANCES = (0.34, 0.22, 0.06, 0.08, 0.16, 0.11, 0.03)
 
 
 def draw_scene(rng: np.random.Generator, edge: int) -> np.ndarray:
-    """Draws a scene.
+    """Draws a random scene.
 
     Args:
-        rng: decides everything.
-        edge: the longer edge in pixels.
+        rng: Generator that determines the scene.
+        edge: Integer, longer edge in pixels.
 
     Returns:
-        uint8 [height, width, 3] in one of the usual aspects, landscape or portrait.
+        Array `[H, W, 3]`, uint8, RGB, in one of the usual aspect ratios, landscape or portrait.
     """
     across, down = _ASPECTS[rng.choice(len(_ASPECTS), p=_ASPECT_CHANCES)]
     scale = edge / max(across, down)
@@ -38,10 +40,18 @@ def draw_scene(rng: np.random.Generator, edge: int) -> np.ndarray:
 
 
 def develop(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Makes a photograph of a picture: exposure, white balance, contrast, vignette, softness."""
+    """Gives a picture the exposure, white balance, contrast, vignette and softness of a photo.
+
+    Args:
+        pixels: Float array `[H, W, 3]`, RGB, with values from about 0 to 1.
+        rng: Generator of the photo's settings.
+
+    Returns:
+        Array `[H, W, 3]`, uint8, RGB.
+    """
     low, high = np.percentile(pixels[::3, ::3], (1, 99))
     black, white = rng.uniform(0.0, 0.1), rng.uniform(0.84, 1.06)
-    if rng.random() < 0.1:  # Fog, or a night.
+    if rng.random() < 0.1:  # Fog or night.
         black, white = (0.25, 0.9) if rng.random() < 0.5 else (0.0, 0.6)
     pixels = np.clip((pixels - low) / max(high - low, 0.05), 0, 1.3) * (white - black) + black
     mean = float(np.clip(pixels.mean(), 0.02, 0.98))
@@ -58,7 +68,7 @@ def develop(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def landscape(canvas: Canvas) -> None:
-    """Sky, hills and land, with trees, a house, people or a boat."""
+    """Paints sky, hills and land, with trees, houses or boats, and often a subject."""
     rng = canvas.rng
     horizon = canvas.height * rng.uniform(0.3, 0.7)
     backdrops.sky(canvas, horizon)
@@ -83,7 +93,7 @@ def landscape(canvas: Canvas) -> None:
 
 
 def city(canvas: Canvas) -> None:
-    """A street with cars and people."""
+    """Paints a street with cars, people and other subjects."""
     rng = canvas.rng
     night = rng.random() < 0.15
     horizon = canvas.height * rng.uniform(0.5, 0.75)
@@ -99,7 +109,7 @@ def city(canvas: Canvas) -> None:
 
 
 def interior(canvas: Canvas) -> None:
-    """A room with somebody or something in it."""
+    """Paints a room with a person, an animal or an object."""
     rng = canvas.rng
     backdrops.room(canvas, canvas.height * rng.uniform(0.55, 0.8))
     canvas.blur(rng.choice([0, 0, 0.7, 2.0, 4.0]))
@@ -108,7 +118,7 @@ def interior(canvas: Canvas) -> None:
 
 
 def portrait(canvas: Canvas) -> None:
-    """One to three people, large, before a background out of focus."""
+    """Paints one to three large people against an out-of-focus background."""
     rng = canvas.rng
     _any_backdrop(canvas)
     canvas.blur(rng.choice([0.5, 2, 4, 7, 10]) * canvas.unit / 300)
@@ -123,7 +133,7 @@ def portrait(canvas: Canvas) -> None:
 
 
 def still_life(canvas: Canvas) -> None:
-    """Things on a table."""
+    """Paints objects on a table."""
     rng = canvas.rng
     edge = canvas.height * rng.uniform(0.05, 0.65)
     _any_backdrop(canvas)
@@ -138,7 +148,7 @@ def still_life(canvas: Canvas) -> None:
 
 
 def close_up(canvas: Canvas) -> None:
-    """A flower, an animal or an object before foliage far out of focus."""
+    """Paints a flower, an animal, a person or an object against an out-of-focus background."""
     rng = canvas.rng
     backdrops.foliage(canvas) if rng.random() < 0.7 else backdrops.dead_leaves(canvas)
     canvas.blur(rng.choice([0.5, 3, 6, 10]) * canvas.unit / 300)
@@ -147,14 +157,14 @@ def close_up(canvas: Canvas) -> None:
 
 
 def forest(canvas: Canvas) -> None:
-    """Trunks and leaves, with somebody among them or not."""
+    """Paints trunks and leaves, often with a subject among them."""
     backdrops.foliage(canvas)
     if canvas.rng.random() < 0.6:
         _subject(canvas, subjects.OUTDOORS, 0.4, 0.75)
 
 
 def flat_art(canvas: Canvas) -> None:
-    """A picture, board or poster that lies on a carpet or hangs on a wall, turned anyhow."""
+    """Paints a picture, board or poster on the ground, a carpet or a wall, often rotated."""
     rng = canvas.rng
     name = str(rng.choice(["carpet", "wood", "fabric", "rough", "marble", "pebbles", "grass"]))
     size = (canvas.width, canvas.height)
@@ -174,8 +184,10 @@ def flat_art(canvas: Canvas) -> None:
     _figures(canvas, centre, half_w, half_h, degrees)
 
 
-def _figures(canvas: Canvas, centre, half_w: float, half_h: float, degrees: float) -> None:
-    """Cartoon figures and lettering on a sheet, turned with it."""
+def _figures(
+    canvas: Canvas, centre: tuple[float, float], half_w: float, half_h: float, degrees: float
+) -> None:
+    """Paints cartoon figures and lettering on a sheet, rotated with it."""
     rng = canvas.rng
     for _ in range(rng.integers(4, 13)):
         place = np.asarray([[rng.uniform(-0.75, 0.75) * half_w, rng.uniform(-0.75, 0.75) * half_h]])
@@ -193,13 +205,14 @@ def _figures(canvas: Canvas, centre, half_w: float, half_h: float, degrees: floa
 
 
 def abstract(canvas: Canvas) -> None:
-    """Shapes of every size on one another, with a subject or none."""
+    """Paints overlapping shapes of all sizes, in half the scenes with a subject."""
     backdrops.dead_leaves(canvas)
     if canvas.rng.random() < 0.5:
         canvas.blur(canvas.rng.choice([0, 1, 4]))
         _subject(canvas, subjects.OUTDOORS + subjects.INDOORS, 0.5, 0.75)
 
 
+# Painter and relative frequency of each kind of scene.
 COMPOSITIONS = {
     "landscape": (landscape, 3.0),
     "city": (city, 2.5),
@@ -229,8 +242,13 @@ def _any_backdrop(canvas: Canvas) -> None:
         canvas.pixels[:] = textures.surface(rng, size, random_colour(rng), name, 0.15, 2.0)
 
 
-def _subject(canvas: Canvas, painters, smallest: float, largest: float) -> None:
-    """One subject whole in the middle, sometimes more of its kind beside it."""
+def _subject(
+    canvas: Canvas,
+    painters: Sequence[Callable[[Canvas, float, float, float], None]],
+    smallest: float,
+    largest: float,
+) -> None:
+    """Paints a complete subject in the middle, or two or three of the same kind side by side."""
     rng = canvas.rng
     painter = painters[rng.integers(len(painters))]
     height = canvas.unit * rng.uniform(smallest, largest)

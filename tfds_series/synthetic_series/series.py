@@ -1,4 +1,4 @@
-"""A series of photos of one scene: camera moves, faults of known severity, and preferences."""
+"""Makes a series of photos of one scene, with camera movement, known faults and preferences."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from PIL import Image
 
 from tfds_series.synthetic_series.degradations import DEGRADATIONS, NONE, degrade
 
-# A scene is this much larger than the frame, so that the camera can move.
+# Ratio of scene size to frame size, which leaves the camera room to move.
 MARGIN = 1.1
-# Photos are degraded at this multiple of the size that they are written in.
+# Photos are degraded at this multiple of the size at which they are written.
 SUPERSAMPLING = 1.7
-# Chances of series of 2..8 photos: PhotoTriage's falling sizes with more of the larger ones.
+# Probabilities of series of 2 to 8 photos. Large series are more frequent than in PhotoTriage.
 _SIZES = (2, 3, 4, 5, 6, 7, 8)
 _SIZE_CHANCES = (0.22, 0.24, 0.24, 0.14, 0.09, 0.04, 0.03)
 _CLEAN_SERIES = 0.9
 _ONE_KIND_SERIES = 0.6
 _LEAST_SEVERITY = 0.1
-# Where the frame stands is harder to judge than the state of the pixels: drawn more often.
+# Framing faults are harder to recognise than faults of the pixels, so they are drawn more often.
 _KIND_CHANCES = {"tilted_horizon": 0.17, "cut_off": 0.17}
 _OTHER_CHANCE = 0.11
 _JPEG_QUALITY = 95
@@ -29,11 +29,12 @@ _JPEG_QUALITY = 95
 
 @dataclasses.dataclass(frozen=True)
 class SeriesOptions:
-    """How photos are written and labelled.
+    """Options for writing and labelling photos.
 
     Attributes:
-        photo_size: the longer edge of a written photo, in pixels.
-        steepness: k of preference = sigmoid(k * (severity of second - severity of first)).
+        photo_size: Integer, longer edge of a written photo in pixels. Defaults to 192.
+        steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
+            Defaults to 3.
     """
 
     photo_size: int = 192
@@ -41,7 +42,7 @@ class SeriesOptions:
 
     @property
     def scene_size(self) -> int:
-        """The longer edge of the scenes that photos are taken of, in pixels."""
+        """Longer edge of the scenes to photograph, in pixels."""
         return round(self.photo_size * SUPERSAMPLING * MARGIN)
 
 
@@ -51,13 +52,13 @@ def make_series(
     """Takes 2 to 8 photos of a scene.
 
     Args:
-        scene: uint8 [H, W, 3] with a longer edge of `options.scene_size`.
-        series_id: the name of the series.
-        options: how photos are written and labelled.
-        rng: decides everything.
+        scene: Array `[H, W, 3]`, uint8, with a longer edge of `options.scene_size`.
+        series_id: String, identifier of the series.
+        options: Options for writing and labelling photos.
+        rng: Generator of all random choices.
 
     Returns:
-        An example of the dataset.
+        Dictionary, an example of the dataset.
     """
     plan = draw_faults(rng)
     severities = np.asarray([severity for _, severity in plan], np.float32)
@@ -76,18 +77,24 @@ def make_series(
 
 
 def draw_faults(rng: np.random.Generator) -> list[tuple[str, float]]:
-    """Draws the kind and the severity of each photo of a series.
+    """Draws the kind and severity of the fault of each photo of a series.
 
-    Most series hold one photo without a fault. In three of five series all photos share one
-    kind, which teaches the order of its severities; in the others each photo draws its own, which
-    teaches what a severity of one kind is worth in another.
+    Most series have one photo without a fault. In three of five series all faults are of the same
+    kind, which teaches the order of its severities. In the others each photo draws its own kind,
+    which teaches how the severities of different kinds compare.
+
+    Args:
+        rng: Generator of all random choices.
+
+    Returns:
+        List of 2 to 8 tuples `(kind, severity)`. The severity is in [0.1, 1], or 0 for `"none"`.
     """
     count = int(rng.choice(_SIZES, p=_SIZE_CHANCES))
     chances = [_KIND_CHANCES.get(kind, _OTHER_CHANCE) for kind in DEGRADATIONS]
     kinds = rng.choice(list(DEGRADATIONS), count, p=chances)
     if rng.random() < _ONE_KIND_SERIES:
         kinds[:] = kinds[0]
-    # One severity from each of `count` equal intervals, in random order: spread over the range.
+    # One severity from each of `count` equal intervals, in random order, covers the whole range.
     strata = (rng.permutation(count) + rng.random(count)) / count
     severities = _LEAST_SEVERITY + (1 - _LEAST_SEVERITY) * strata
     faults = [(str(k), float(np.float32(s))) for k, s in zip(kinds, severities, strict=True)]
@@ -97,14 +104,14 @@ def draw_faults(rng: np.random.Generator) -> list[tuple[str, float]]:
 
 
 def take_photo(scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Photographs a scene by hand: moved, zoomed and turned a little, exposed a little otherwise.
+    """Photographs a scene as if by hand, with small random shifts, zoom, rotation and exposure.
 
     Args:
-        scene: uint8 [H, W, 3].
-        rng: decides the move.
+        scene: Array `[H, W, 3]`, uint8.
+        rng: Generator of the camera movement, the exposure and the grain.
 
     Returns:
-        uint8 [H / MARGIN, W / MARGIN, 3].
+        Array `[H / MARGIN, W / MARGIN, 3]`, uint8.
     """
     height, width = scene.shape[:2]
     frame = round(width / MARGIN), round(height / MARGIN)
@@ -124,7 +131,15 @@ def take_photo(scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def encode(photo: np.ndarray, options: SeriesOptions) -> bytes:
-    """Writes a photo, uint8 [H, W, 3], as a JPEG whose longer edge is the options' size."""
+    """Encodes a photo as JPEG.
+
+    Args:
+        photo: Array `[H, W, 3]`, uint8.
+        options: Options for writing photos. The photo is resized to `options.photo_size`.
+
+    Returns:
+        Bytes of the JPEG.
+    """
     height, width = photo.shape[:2]
     scale = options.photo_size / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -135,7 +150,16 @@ def encode(photo: np.ndarray, options: SeriesOptions) -> bytes:
 
 
 def pair_preferences(severities: np.ndarray, steepness: float) -> list[dict]:
-    """Gives each pair of photos once, the earlier first, with P(first is preferred)."""
+    """Returns the preference of each pair of photos.
+
+    Args:
+        severities: Float array `[N]`, severity of each photo.
+        steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
+
+    Returns:
+        List of dictionaries with `first`, `second` and `preference`, P(first is preferred). Each
+        pair occurs once, with `first` < `second`.
+    """
     pairs = []
     for first in range(len(severities)):
         for second in range(first + 1, len(severities)):

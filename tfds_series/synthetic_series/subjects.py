@@ -1,6 +1,7 @@
-"""Things to photograph.
+"""Painters of subjects to photograph.
 
-Each painter takes a canvas, the middle of the subject's foot, and its height in pixels.
+Unless noted otherwise, a painter takes the canvas to paint on, the coordinates x and y of the
+bottom centre of the subject, and the height of the subject. All lengths are in pixels.
 """
 
 from __future__ import annotations
@@ -19,26 +20,40 @@ _WORDS = (
 
 
 def skin(rng: np.random.Generator) -> np.ndarray:
-    """A colour of skin, from dark to light."""
+    """Draws a skin colour, from dark to light.
+
+    Args:
+        rng: Generator of the colour.
+
+    Returns:
+        Float32 array `[3]`, RGB in [0, 1].
+    """
     return random_colour(rng, (0.25, 0.55), (0.3, 0.92), (0.03, 0.09))
 
 
 def cloth(rng: np.random.Generator) -> np.ndarray:
-    """A colour of clothing: often white, grey or black."""
+    """Draws a clothing colour, often white, grey or black.
+
+    Args:
+        rng: Generator of the colour.
+
+    Returns:
+        Float32 array `[3]`, RGB in [0, 1].
+    """
     if rng.random() < 0.4:
         return random_colour(rng, (0.0, 0.08), (0.08, 0.95))
     return random_colour(rng, (0.3, 0.85), (0.2, 0.85))
 
 
 def word(rng: np.random.Generator) -> str:
-    """A word or a handful of random letters."""
+    """Returns a random word, or three to seven random letters."""
     if rng.random() < 0.7:
         return str(rng.choice(_WORDS))
     return "".join(rng.choice(list(string.ascii_letters), rng.integers(3, 8)))
 
 
 def person(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A standing figure."""
+    """Paints a standing person."""
     rng, head = canvas.rng, height / 7.5
     hair, top, legs, flesh = random_colour(rng, (0.1, 0.6), (0.03, 0.5)), *(
         cloth(rng), cloth(rng) * 0.7, skin(rng)
@@ -65,7 +80,16 @@ def person(canvas: Canvas, x: float, y: float, height: float) -> None:
 def face(
     canvas: Canvas, x: float, y: float, height: float, flesh: np.ndarray, hair: np.ndarray
 ) -> None:
-    """A head seen from the front, centred on (x, y)."""
+    """Paints a head seen from the front.
+
+    Args:
+        canvas: Canvas to paint on.
+        x: Float, x coordinate of the centre of the head in pixels.
+        y: Float, y coordinate of the centre of the head in pixels.
+        height: Float, height of the head in pixels. Below 14 the face has no features.
+        flesh: Float array `[3]`, RGB colour of the skin.
+        hair: Float array `[3]`, RGB colour of the hair.
+    """
     rng, rx, ry = canvas.rng, height * 0.38, height * 0.5
     long_hair = rng.random() < 0.4
     lift, length = (0.05, 1.3) if long_hair else (0.3, 0.9)
@@ -83,7 +107,15 @@ def face(
     _features(canvas, x, y, rx, ry, flesh, hair)
 
 
-def _features(canvas: Canvas, x, y, rx, ry, flesh, hair) -> None:
+def _features(
+    canvas: Canvas,
+    x: float,
+    y: float,
+    rx: float,
+    ry: float,
+    flesh: np.ndarray,
+    hair: np.ndarray,
+) -> None:
     rng = canvas.rng
     for side in (-1, 1):
         eye_x, eye_y = x + side * rx * 0.42, y - ry * 0.1
@@ -103,7 +135,7 @@ def _features(canvas: Canvas, x, y, rx, ry, flesh, hair) -> None:
 
 
 def bust(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """Head and shoulders, as in a portrait."""
+    """Paints a head and shoulders, as in a portrait."""
     rng = canvas.rng
     top, flesh, hair = cloth(rng), skin(rng), random_colour(rng, (0.1, 0.7), (0.03, 0.55))
     head = height * rng.uniform(0.5, 0.6)
@@ -125,7 +157,7 @@ def bust(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def tree(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A broad-leaved tree."""
+    """Paints a broad-leaved tree."""
     rng = canvas.rng
     bark = random_colour(rng, (0.1, 0.4), (0.12, 0.4), (0.05, 0.12))
     leaf = random_colour(rng, (0.3, 0.75), (0.15, 0.6), (0.1, 0.38))
@@ -140,7 +172,7 @@ def tree(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def conifer(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A fir."""
+    """Paints a fir."""
     rng = canvas.rng
     leaf = random_colour(rng, (0.2, 0.6), (0.08, 0.35), (0.25, 0.45))
     canvas.paint(stroke(x, y, x, y - height * 0.2, height * 0.06, height * 0.05), leaf * 0.5)
@@ -152,7 +184,7 @@ def conifer(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def house(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A house with a gable roof, or a block with a flat one."""
+    """Paints a house with a gable roof."""
     rng = canvas.rng
     half, wall_top = height * rng.uniform(0.4, 0.8), y - height * rng.uniform(0.6, 0.7)
     wall = random_colour(rng, (0.03, 0.45), (0.4, 0.95), (0.0, 0.18))
@@ -165,8 +197,26 @@ def house(canvas: Canvas, x: float, y: float, height: float) -> None:
     canvas.paint(door, cloth(rng), shade=0.2)
 
 
-def facade(canvas: Canvas, x0, y0, x1, y1, wall: np.ndarray, lit: bool = False) -> None:
-    """A wall with a grid of windows."""
+def facade(
+    canvas: Canvas,
+    x0: float,
+    y0: float,
+    x1: float,
+    y1: float,
+    wall: np.ndarray,
+    lit: bool = False,
+) -> None:
+    """Paints a wall with a grid of windows.
+
+    Args:
+        canvas: Canvas to paint on.
+        x0: Float, left edge of the wall in pixels.
+        y0: Float, top edge of the wall in pixels.
+        x1: Float, right edge of the wall in pixels.
+        y1: Float, bottom edge of the wall in pixels.
+        wall: Float array `[3]`, RGB colour of the wall.
+        lit: Boolean, whether to light some of the windows, as at night. Defaults to `False`.
+    """
     rng = canvas.rng
     grain = str(rng.choice(["rough", "earth", "natural"]))
     canvas.paint(box(x0, y0, x1, y1), wall, grain=grain, contrast=0.09, shade=0.12)
@@ -187,7 +237,7 @@ def facade(canvas: Canvas, x0, y0, x1, y1, wall: np.ndarray, lit: bool = False) 
 
 
 def car(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A car from the side."""
+    """Paints a car from the side."""
     rng, paint = canvas.rng, cloth(canvas.rng)
     half = height * 1.3
     canvas.shadow(ellipse(x, y, half, height * 0.1), height * 0.1, height * 0.08, 0.6)
@@ -207,7 +257,7 @@ def car(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def animal(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A four-legged animal from the side."""
+    """Paints a four-legged animal from the side."""
     rng = canvas.rng
     coat = random_colour(rng, (0.05, 0.6), (0.1, 0.9), (0.02, 0.12))
     way = rng.choice((-1.0, 1.0))
@@ -231,7 +281,7 @@ def animal(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def vessel(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A mug, a bottle or a vase."""
+    """Paints a mug, a bottle or a vase."""
     rng = canvas.rng
     colour = cloth(rng)
     low, middle, top = rng.uniform(0.15, 0.35), rng.uniform(0.2, 0.45), rng.uniform(0.08, 0.38)
@@ -252,7 +302,7 @@ def vessel(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def ball(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A ball or a fruit."""
+    """Paints a ball or a fruit."""
     rng, radius = canvas.rng, height / 2
     colour = random_colour(rng, (0.3, 0.9), (0.4, 0.95))
     outline = blob(rng, x, y - radius, radius, radius * rng.uniform(0.85, 1), 0.02)
@@ -262,7 +312,7 @@ def ball(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def flower(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A flower on its stem."""
+    """Paints a flower on its stem."""
     rng = canvas.rng
     petal = random_colour(rng, (0.3, 0.9), (0.6, 1))
     green = random_colour(rng, (0.4, 0.8), (0.2, 0.6), (0.2, 0.38))
@@ -283,7 +333,7 @@ def flower(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def book(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A book or a packet with lettering on it."""
+    """Paints a book or a packet with lettering."""
     rng, cover = canvas.rng, cloth(canvas.rng)
     half = height * rng.uniform(0.3, 0.45)
     front = box(x - half, y - height, x + half, y)
@@ -301,7 +351,7 @@ def book(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def sign(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A sign on a post."""
+    """Paints a sign on a post."""
     rng, board = canvas.rng, cloth(canvas.rng)
     text = word(rng)
     half, middle = height * rng.uniform(0.35, 0.5), y - height * 0.78
@@ -318,7 +368,7 @@ def sign(canvas: Canvas, x: float, y: float, height: float) -> None:
 
 
 def boat(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """A sailing boat."""
+    """Paints a sailing boat."""
     rng = canvas.rng
     hull = np.asarray([(-0.45, -0.18), (0.5, -0.18), (0.35, 0.0), (-0.35, 0.0)]) * height + (x, y)
     canvas.paint(hull, cloth(rng), shade=0.3)
@@ -329,5 +379,6 @@ def boat(canvas: Canvas, x: float, y: float, height: float) -> None:
                      random_colour(rng, (0, 0.3), (0.7, 1)), shade=0.2)  # fmt: skip
 
 
+# Painters of outdoor and indoor subjects. Repeated ones are chosen more often.
 OUTDOORS = (person, person, tree, conifer, house, car, animal, sign, flower)
 INDOORS = (vessel, vessel, ball, book, book, flower)

@@ -1,4 +1,4 @@
-"""synthetic_series dataset."""
+"""The synthetic_series dataset, of drawn scenes or of the user's own photographs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,28 @@ from tfds_series.synthetic_series import photo_folder, scenes, workers
 from tfds_series.synthetic_series.series import SeriesOptions, make_series
 
 _SPLITS = photo_folder.SPLITS
-# More series of one photo would only repeat it.
+# More series of the same photo would only repeat it.
 _MOST_SERIES_PER_PHOTO = 50
 
 
 @dataclasses.dataclass(eq=False)
 class SyntheticSeriesConfig(tfds.core.BuilderConfig):
-    """How series are made.
+    """Options for making series.
 
     Attributes:
-        scenes: `"drawn"` by the program or `"photos"` of the manual directory.
-        train_series: series in the split; of photos, about as many, and at least one a photo.
-        validation_series: likewise.
-        test_series: likewise.
-        photo_size: the longer edge of the photos, in pixels.
-        steepness: k of preference = sigmoid(k * (severity of second - severity of first)).
-        seed: another seed gives other series.
+        scenes: `"drawn"` for scenes drawn by the program, or `"photos"` for photographs in the
+            manual directory. Defaults to `"drawn"`.
+        train_series: Integer, number of series in the train split. With photographs the number is
+            approximate: each one gives the same number of series, from 1 to 50. Defaults to 2600.
+        validation_series: Integer, likewise for the validation split. Defaults to 150.
+        test_series: Integer, likewise for the test split. Defaults to 200.
+        photo_size: Integer, longer edge of the photos in pixels. Defaults to 192.
+        steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
+            Defaults to 3.
+        seed: Non-negative integer. Different seeds give different series. Defaults to 0.
+
+    Raises:
+        ValueError: If `scenes` is neither `"drawn"` nor `"photos"`.
     """
 
     scenes: str = "drawn"
@@ -41,36 +47,39 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
     steepness: float = 3.0
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.scenes not in ("drawn", "photos"):
-            raise ValueError(f'Expected scenes "drawn" or "photos". Received: {self.scenes!r}')
+            raise ValueError(
+                f'Expected scenes to be "drawn" or "photos". Received: {self.scenes!r}'
+            )
 
     @property
     def options(self) -> SeriesOptions:
+        """Options for writing and labelling photos."""
         return SeriesOptions(self.photo_size, self.steepness)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """DatasetBuilder for synthetic_series dataset."""
+    """TFDS builder of series with faults of known severity."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}  # noqa: RUF012
     MANUAL_DOWNLOAD_INSTRUCTIONS = """\
-    Only the config `photos` needs this: put your own photographs (JPEG, PNG, WebP, TIFF, ...), at
-    least three different ones, in any folders, into the manual directory, by default
-    `~/tensorflow_datasets/downloads/manual/`, or name another folder by
-    `prepare.py --manual_dir=...` or `tfds.download.DownloadConfig(manual_dir=...)`. They are
-    only read.
+    Only the config `photos` needs this. Put at least three different photographs of your own
+    (JPEG, PNG, WebP, TIFF, ...), in subfolders or not, into the manual directory, by default
+    `~/tensorflow_datasets/downloads/manual/`. To use another folder, pass it with
+    `prepare.py --manual_dir=...` or `tfds.download.DownloadConfig(manual_dir=...)`. The
+    photographs are only read.
     """
     BUILDER_CONFIGS = [  # noqa: RUF012
         SyntheticSeriesConfig(name="scenes", description="Scenes drawn by the program."),
         SyntheticSeriesConfig(
             name="many_scenes",
-            description="As `scenes`, with four times the series to train on.",
+            description="As `scenes`, with four times as many training series.",
             train_series=10400,
         ),
         SyntheticSeriesConfig(
-            name="photos", description="The user's own photographs as scenes.", scenes="photos"
+            name="photos", description="Scenes from the user's own photographs.", scenes="photos"
         ),
     ]
 
@@ -82,8 +91,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             )
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        """Returns SplitGenerators."""
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict]]]:
+        """Returns the example generator of each split."""
         config = self.builder_config
         if config.scenes == "drawn":
             return {split: self._generate_examples(split, None) for split in _SPLITS}
@@ -93,7 +104,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if len(photos) < len(_SPLITS):
             raise ValueError(
                 f"Expected at least {len(_SPLITS)} different photos under {dl_manager.manual_dir}. "
-                f"Received: {len(photos)}, and unreadable ones: {unreadable}"
+                f"Received: {len(photos)} readable and these unreadable ones: {unreadable}"
             )
         split_photos = photo_folder.split_photos(photos)
         return {split: self._generate_examples(split, split_photos[split]) for split in _SPLITS}
@@ -101,7 +112,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, split: str, photos: list[photo_folder.SourcePhoto] | None
     ) -> Iterator[tuple[str, dict]]:
-        """Yields examples."""
+        """Yields the key and the example of each series of a split."""
         config = self.builder_config
         count = getattr(config, f"{split}_series")
         if photos is None:
@@ -117,8 +128,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         yield from workers.ordered_map(make, tasks)
 
 
-def _make_example(options: SeriesOptions, seed: int, task: tuple[str, str | None]):
-    """Makes the series of one task; runs in a worker, and depends on its arguments alone."""
+def _make_example(
+    options: SeriesOptions, seed: int, task: tuple[str, str | None]
+) -> tuple[str, dict]:
+    """Makes the series of a task in a worker process. The result depends only on the arguments."""
     series_id, path = task
     rng = np.random.default_rng([seed, *series_id.encode()])
     if path is None:

@@ -1,4 +1,4 @@
-"""Surfaces with the statistics of natural ones, cut from a small bank of tiles, made once."""
+"""Textures with the statistics of natural surfaces, cut from tiles that are made only once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 _EDGE = 512
 _SLOPES = {"rough": 0.6, "earth": 0.9, "natural": 1.1, "soft": 1.4, "cloud": 1.8}
-# How much slower a texture changes along x than along y.
+# Ratio of a texture's scale along x to its scale along y.
 _STRETCH = {"water": 6.0, "wood": 14.0, "grass": 0.25, "bark": 0.12}
 _PATCHED = ("leaves", "pebbles", "patches")
 NAMES = (*_SLOPES, *_STRETCH, "carpet", "fabric", "marble", "rock", *_PATCHED)
@@ -19,16 +19,16 @@ NAMES = (*_SLOPES, *_STRETCH, "carpet", "fabric", "marble", "rock", *_PATCHED)
 def texture(
     rng: np.random.Generator, name: str, size: tuple[int, int], zoom: float = 1.0
 ) -> np.ndarray:
-    """Cuts a random piece of a surface.
+    """Cuts a random piece of a texture.
 
     Args:
-        rng: chooses the piece.
-        name: one of `NAMES`.
-        size: width and height of the piece in pixels.
-        zoom: how many pixels one pixel of the tile becomes.
+        rng: Generator that chooses the piece.
+        name: String, one of `NAMES`.
+        size: Width and height of the piece in pixels.
+        zoom: Float, magnification of the texture. Defaults to 1.
 
     Returns:
-        float32 [height, width] of about zero mean and unit deviation.
+        Float32 array `[height, width]` with a mean of about 0 and a standard deviation of about 1.
     """
     tile = _tile(name)
     width, height = size
@@ -49,7 +49,19 @@ def surface(
     contrast: float = 0.2,
     zoom: float = 1.0,
 ) -> np.ndarray:
-    """A coloured surface, float32 [height, width, 3], whose hue wanders with its brightness."""
+    """Returns a textured surface whose colour varies with its brightness.
+
+    Args:
+        rng: Generator of the texture and the variation.
+        size: Width and height in pixels.
+        colour: Float array `[3]`, RGB in [0, 1].
+        name: String, one of `NAMES`.
+        contrast: Float, strength of the texture. Defaults to 0.2.
+        zoom: Float, magnification of the texture. Defaults to 1.
+
+    Returns:
+        Float32 array `[height, width, 3]`, RGB.
+    """
     light = texture(rng, name, size, zoom)[..., None]
     second = np.clip(colour + rng.normal(0, 0.05, 3), 0, 1).astype(np.float32)
     mix = np.clip(0.5 + 0.35 * texture(rng, "soft", size)[..., None], 0, 1)
@@ -63,7 +75,18 @@ def random_colour(
     value: tuple[float, float] = (0.15, 0.9),
     hue: tuple[float, float] = (0.0, 1.0),
 ) -> np.ndarray:
-    """An RGB colour, float32 [3] in 0..1, drawn from ranges of hue, saturation and value."""
+    """Draws a colour from ranges of hue, saturation and value.
+
+    Args:
+        rng: Generator of the colour.
+        saturation: Range of the saturation in [0, 1]. Defaults to (0.03, 0.6).
+        value: Range of the value, in which 1 is brightest. Defaults to (0.15, 0.9).
+        hue: Range of the hue as a fraction of the colour circle. Hues outside [0, 1] wrap around.
+            Defaults to (0, 1).
+
+    Returns:
+        Float32 array `[3]`, RGB in [0, 1] if the value is at most 1.
+    """
     parts = [rng.uniform(*hue) % 1.0, rng.uniform(*saturation), rng.uniform(*value)]
     return np.asarray(colorsys.hsv_to_rgb(*parts), np.float32)
 
@@ -92,7 +115,7 @@ def _tile(name: str) -> Image.Image:
 def _noise(
     rng: np.random.Generator, slope: float, stretch: float, low_cut: float = 0.0
 ) -> np.ndarray:
-    """Noise [edge, edge] whose amplitude falls as 1 / frequency^slope."""
+    """Returns noise `[edge, edge]` whose amplitude falls as 1 / frequency^slope."""
     y = np.fft.fftfreq(_EDGE)[:, None]
     x = np.fft.rfftfreq(_EDGE)[None, :]
     frequency = np.sqrt(y * y / stretch + x * x * stretch)
@@ -104,13 +127,13 @@ def _noise(
 
 
 def _patches(rng: np.random.Generator, name: str) -> np.ndarray:
-    """Opaque patches of many sizes, one on another (the dead-leaves model), lightly grained."""
+    """Returns overlapping opaque patches of many sizes (the dead-leaves model), lightly grained."""
     image = Image.new("F", (_EDGE, _EDGE))
     draw = ImageDraw.Draw(image)
     count, smallest, largest = {
         "leaves": (9000, 3, 14), "pebbles": (2500, 5, 18), "patches": (3000, 3, 120)
     }[name]  # fmt: skip
-    # Radii with density r^-3 between the bounds: the sizes that scale-invariant scenes show.
+    # Radii have a density of r^-3 between the bounds, as in scale-invariant scenes.
     uniform = rng.random(count)
     radii = (smallest**-2 - uniform * (smallest**-2 - largest**-2)) ** -0.5
     centres = rng.uniform(-20, _EDGE + 20, (count, 2))

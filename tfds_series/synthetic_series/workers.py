@@ -1,4 +1,4 @@
-"""An ordered map over processes."""
+"""An ordered map over worker processes."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ _CHUNK = 8
 
 
 def ordered_map(function: Callable, tasks: Sequence, processes: int | None = None) -> Iterator:
-    """Gives `function(task)` for each task, in order.
+    """Yields `function(task)` for each task, in order.
 
     Args:
-        function: a function of a module (pickled by name), whose result depends on the task alone.
-        tasks: few of them are worked through in this process, where a start costs more.
-        processes: how many to start; None for one a core.
+        function: Callable that can be pickled and whose result depends only on the task.
+        tasks: Sequence of arguments of the function. Fewer than 64 run in the current process,
+            because starting workers takes longer.
+        processes: Integer, number of processes to start. Defaults to `None`, one per core.
 
     Yields:
-        The results; the same whatever the number of processes.
+        The results, which are the same for every number of processes.
     """
     processes = processes or os.cpu_count() or 1
     if processes == 1 or len(tasks) < _FEWEST_TASKS:
         yield from map(function, tasks)
         return
-    # Spawned, since a fork of a process in which TensorFlow runs threads can hang.
+    # Spawn, because a fork of a process in which TensorFlow runs threads can hang.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
         with _without_main_module():
@@ -39,7 +40,7 @@ def ordered_map(function: Callable, tasks: Sequence, processes: int | None = Non
 
 @contextlib.contextmanager
 def _without_main_module() -> Iterator[None]:
-    """Keeps spawned processes from running the user's script again, guarded or not."""
+    """Keeps spawned processes from running the user's script, even one without a main guard."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:

@@ -1,4 +1,4 @@
-"""Metrics against cases worked out by hand, and against scikit-learn and SciPy."""
+"""Metrics and their intervals, compared with cases worked out by hand, scikit-learn and SciPy."""
 
 import itertools
 
@@ -7,25 +7,13 @@ import pytest
 import scipy.stats
 import sklearn.metrics
 
-from keras_series.evaluation import statistics as metrics
-from keras_series.evaluation.statistics import Annotations
-
-# Two series, of three photos and of two.
-ANNOTATIONS = Annotations(
-    series=np.array([0, 0, 0, 1, 1]),
-    ranks=np.array([2, 1, 3, 1, 2]),
-    first=np.array([0, 0, 1, 3]),
-    second=np.array([1, 2, 2, 4]),
-    preferences=np.array([0.2, 0.7, 0.9, 0.6]),
-)
-
-
-def value(metric, series_count=2):
-    return metric(np.ones((1, series_count)))[0]
+from keras_series.data import Annotations
+from keras_series.evaluation import statistics
+from tests.annotated_series import ANNOTATIONS, value
 
 
 def drawn_annotations(series_count=60, seed=0):
-    """Series of two to five photos with preferences from strengths."""
+    """Returns series of two to five photos, with preferences drawn from strengths."""
     rng = np.random.default_rng(seed)
     columns = [[] for _ in range(5)]
     start = 0
@@ -47,7 +35,7 @@ def drawn_annotations(series_count=60, seed=0):
 
 
 def noisy(annotations, noise=1.0, seed=1):
-    """Predictions that are wrong now and then."""
+    """Returns predictions of which some are wrong."""
     rng = np.random.default_rng(seed)
     p = annotations.preferences
     logits = np.log(p / (1 - p)) + rng.normal(0, noise, len(p))
@@ -56,83 +44,76 @@ def noisy(annotations, noise=1.0, seed=1):
 
 def test_pair_accuracy_by_hand():
     predictions = np.array([0.4, 0.4, 0.8, 0.1])  # Right, wrong, right, wrong.
-    assert value(metrics.pair_accuracy(predictions, ANNOTATIONS)) == 0.5
-    strong = ANNOTATIONS.agreement >= np.float32(0.7)  # The first three.
-    accuracy = value(metrics.pair_accuracy(predictions, ANNOTATIONS, strong))
+    assert value(statistics.pair_accuracy(predictions, ANNOTATIONS)) == 0.5
+    strong = ANNOTATIONS.majority_share >= np.float32(0.7)  # The first three.
+    accuracy = value(statistics.pair_accuracy(predictions, ANNOTATIONS, strong))
     assert accuracy == pytest.approx(2 / 3)
 
 
 def pair(preference):
-    """One pair with this preference."""
+    """Returns one pair with this preference."""
     return Annotations(*map(np.array, ([0, 0], [1, 2], [0], [1], [preference])))
 
 
 @pytest.mark.parametrize("preference", [0.5, -1.0])
-def test_ties_and_unlabelled_pairs_weigh_nothing(preference):
-    assert np.isnan(value(metrics.pair_accuracy(np.array([0.9]), pair(preference)), 1))
+def test_ties_and_unlabelled_pairs_have_no_weight(preference):
+    assert np.isnan(value(statistics.pair_accuracy(np.array([0.9]), pair(preference)), 1))
 
 
 @pytest.mark.parametrize(
     ("prediction", "preference", "told"),
     [(0.9, 0.8, 1.0), (0.9, 0.5, 0.0), (0.1, 0.5, 1.0), (0.5, 0.2, 1.0), (0.5, 0.8, 0.0)],
 )
-def test_the_papers_way_of_counting(prediction, preference, told):
-    metric = metrics.paper_pair_accuracy(np.array([prediction]), pair(preference))
+def test_paper_pair_accuracy_by_hand(prediction, preference, told):
+    metric = statistics.paper_pair_accuracy(np.array([prediction]), pair(preference))
     assert value(metric, 1) == told
 
 
 def test_undecided_prediction_counts_half():
-    assert value(metrics.pair_accuracy(np.array([0.5]), pair(0.9)), 1) == 0.5
+    assert value(statistics.pair_accuracy(np.array([0.5]), pair(0.9)), 1) == 0.5
 
 
 def test_top_1_by_hand():
     # Strengths 0.65, 0.7, 0.15: photo 1 is found; photo 4 is taken for the best.
     predictions = np.array([0.4, 0.9, 0.8, 0.3])
-    assert value(metrics.series_top(predictions, ANNOTATIONS)) == 0.5
+    assert value(statistics.series_top(predictions, ANNOTATIONS)) == 0.5
     # Among two, the best photo of the second series is found too; of three photos it was before.
-    assert value(metrics.series_top(predictions, ANNOTATIONS, 2)) == 1.0
-    assert value(metrics.series_top(predictions, ANNOTATIONS, 1, least_photos=3)) == 1.0
+    assert value(statistics.series_top(predictions, ANNOTATIONS, 2)) == 1.0
+    assert value(statistics.series_top(predictions, ANNOTATIONS, 1, least_photos=3)) == 1.0
 
 
 @pytest.mark.parametrize(("k", "chance"), [(1, (1 / 3 + 1 / 2) / 2), (2, (2 / 3 + 1) / 2)])
-def test_top_of_a_coin_is_k_in_the_number_of_photos(k, chance):
-    metric = metrics.series_top(np.full(4, 0.5), ANNOTATIONS, k)
+def test_top_k_of_a_coin_is_k_over_the_number_of_photos(k, chance):
+    metric = statistics.series_top(np.full(4, 0.5), ANNOTATIONS, k)
     assert value(metric) == pytest.approx(chance)
 
 
-def test_lost_photo_takes_its_pairs_and_the_best_of_its_series():
-    rest = ANNOTATIONS.without(np.array([False, False, True, False, False]))
-    np.testing.assert_array_equal(rest.preferences, [0.2, 0.6])
-    np.testing.assert_array_equal(rest.ranks, [0, 0, 0, 1, 2])
-    assert value(metrics.series_top(np.array([0.9, 0.9]), rest)) == 1.0
-
-
-def test_kendall_tau_is_the_mean_of_scipys():
+def test_kendall_tau_matches_scipy():
     annotations = drawn_annotations()
     predictions = noisy(annotations)
-    strong = metrics.strengths(predictions, annotations)
+    strong = statistics.mean_preferences(predictions, annotations)
     taus = [
         scipy.stats.kendalltau(strong[photos], -annotations.ranks[photos]).statistic
-        for photos in (annotations.series == number for number in range(60))
+        for photos in (annotations.series_index == number for number in range(60))
     ]
-    tau = value(metrics.kendall_tau(predictions, annotations), 60)
+    tau = value(statistics.kendall_tau(predictions, annotations), 60)
     assert tau == pytest.approx(np.mean(taus))
 
 
-def test_log_loss_is_scikit_learns_on_hard_labels():
+def test_log_loss_matches_scikit_learn_on_hard_labels():
     annotations = drawn_annotations()
     predictions = noisy(annotations)
     hard = (annotations.preferences > 0.5).astype(float)
     sure = Annotations(
-        annotations.series, annotations.ranks, annotations.first, annotations.second, hard
+        annotations.series_index, annotations.ranks, annotations.first, annotations.second, hard
     )
     expected = sklearn.metrics.log_loss(hard, predictions)
-    assert value(metrics.log_loss(predictions, sure), 60) == pytest.approx(expected)
+    assert value(statistics.log_loss(predictions, sure), 60) == pytest.approx(expected)
 
 
 def test_log_loss_of_shares_by_hand():
     expected = -(0.8 * np.log(0.6) + 0.2 * np.log(0.4))
-    assert value(metrics.log_loss(np.array([0.6]), pair(0.8)), 1) == pytest.approx(expected)
+    assert value(statistics.log_loss(np.array([0.6]), pair(0.8)), 1) == pytest.approx(expected)
 
 
 def test_calibration_error_by_hand():
@@ -142,9 +123,9 @@ def test_calibration_error_by_hand():
     )
     predictions = np.array([0.9, 0.38])
     expected = (abs(0.9 - 0.6) + abs(0.62 - 0.7)) / 2
-    metric = metrics.calibration_error(predictions, annotations)
+    metric = statistics.calibration_error(predictions, annotations)
     assert value(metric) == pytest.approx(expected)
-    counts, confidence, share = metrics.reliability(predictions, annotations)
+    counts, confidence, share = statistics.reliability(predictions, annotations)
     np.testing.assert_array_equal(counts, [0, 0, 1, 0, 0, 0, 0, 0, 1, 0])
     np.testing.assert_allclose((confidence[2], share[2]), (0.62, 0.7))
 
@@ -155,10 +136,10 @@ def test_risk_coverage_by_hand():
         *map(np.array, ([0, 0, 1, 1, 2, 2], [1, 2] * 3, [0, 2, 4], [1, 3, 5], [0.9, 0.2, 0.8]))
     )
     predictions = np.array([0.95, 0.8, 0.6])
-    coverage, risk = metrics.risk_coverage(predictions, annotations)
+    coverage, risk = statistics.risk_coverage(predictions, annotations)
     np.testing.assert_allclose(coverage, [1 / 3, 2 / 3, 1])
     np.testing.assert_allclose(risk, [0, 1 / 2, 1 / 3])
-    area = value(metrics.risk_coverage_area(predictions, annotations), 3)
+    area = value(statistics.risk_coverage_area(predictions, annotations), 3)
     assert area == pytest.approx((0 + 1 / 2 + 1 / 3) / 3)
 
 
@@ -166,24 +147,24 @@ def test_pairs_of_equal_confidence_are_decided_together():
     annotations = Annotations(
         *map(np.array, ([0, 0, 1, 1], [1, 2, 1, 2], [0, 2], [1, 3], [0.9, 0.1]))
     )
-    coverage, risk = metrics.risk_coverage(np.array([0.7, 0.7]), annotations)
+    coverage, risk = statistics.risk_coverage(np.array([0.7, 0.7]), annotations)
     np.testing.assert_allclose((coverage, risk), ([1.0], [0.5]))
 
 
-def test_score_agreement_by_hand():
+def test_score_consistency_by_hand():
     scores = np.array([0.3, 0.5, 0.4, 0.2, 0.2])
     predictions = np.array([0.4, 0.4, 0.4, 0.9])  # Agree, agree, not, half.
-    assert value(metrics.score_agreement(predictions, scores, ANNOTATIONS)) == 2.5 / 4
+    assert value(statistics.score_consistency(predictions, scores, ANNOTATIONS)) == 2.5 / 4
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        metrics.pair_accuracy,
-        metrics.kendall_tau,
-        metrics.log_loss,
-        metrics.calibration_error,
-        metrics.risk_coverage_area,
+        statistics.pair_accuracy,
+        statistics.kendall_tau,
+        statistics.log_loss,
+        statistics.calibration_error,
+        statistics.risk_coverage_area,
     ],
 )
 def test_weights_are_repetitions(make):
@@ -192,7 +173,7 @@ def test_weights_are_repetitions(make):
     predictions = noisy(annotations)
     counts = np.array([2, 0, 1, 3, 0, 1])
     photos = [
-        np.flatnonzero(annotations.series == number)
+        np.flatnonzero(annotations.series_index == number)
         for number in np.repeat(np.arange(6), counts)
     ]  # fmt: skip
     starts = np.cumsum([0, *map(len, photos)])
@@ -228,36 +209,14 @@ def test_the_interval_covers_the_truth_in_19_of_20_cases():
         accuracy = rng.beta(2, 1, series_count)  # Mean 2/3.
         told = rng.random((series_count, pairs)) < accuracy[:, None]
         series = np.repeat(np.arange(series_count), pairs)
-        metric = metrics.ratio(told.ravel(), np.ones(told.size), series, series_count)
-        found = metrics.estimate(metric, metrics.resample(series_count, 400, case))
+        metric = statistics.ratio(told.ravel(), np.ones(told.size), series, series_count)
+        found = statistics.estimate(metric, statistics.resample(series_count, 400, case))
         covered += found["low"] <= 2 / 3 <= found["high"]
     # Three standard errors of the count around 95%, and a little for the percentile method.
     assert 0.91 <= covered / cases <= 0.985
 
 
 def test_estimate_of_nothing():
-    metric = metrics.pair_accuracy(np.array([0.9]), pair(0.5))
+    metric = statistics.pair_accuracy(np.array([0.9]), pair(0.5))
     nothing = {"value": None, "low": None, "high": None}
-    assert metrics.estimate(metric, metrics.resample(1, 10)) == nothing
-
-
-def test_the_temperature_that_made_the_labels_is_found():
-    logits = np.random.default_rng(0).normal(0, 3, 500)
-    preferences = 1 / (1 + np.exp(-logits / 2.5))
-    assert metrics.fit_temperature(logits, preferences) == pytest.approx(2.5, rel=1e-6)
-
-
-def test_the_temperature_has_the_least_log_loss():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 3, 500)
-    labels = (rng.random(500) < 1 / (1 + np.exp(-logits / 3))).astype(float)
-
-    def loss(temperature):
-        return sklearn.metrics.log_loss(labels, 1 / (1 + np.exp(-logits / temperature)))
-
-    best = scipy.optimize.minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x
-    assert metrics.fit_temperature(logits, labels) == pytest.approx(best, rel=1e-3)
-
-
-def test_no_temperature_without_a_logit():
-    assert metrics.fit_temperature(np.zeros(3), np.array([0.1, 0.5, 0.9])) == 1.0
+    assert statistics.estimate(metric, statistics.resample(1, 10)) == nothing

@@ -1,24 +1,24 @@
-"""Folders of photos as series."""
+"""Folders of photos as series, and when a photo was taken."""
 
 import datetime
 
 import pytest
 from PIL import ExifTags, Image
 
-from keras_series.ranking.folders import capture_time, find_series
+from keras_series.ranking import capture_time, find_series
 
 NOON = datetime.datetime(2024, 5, 3, 12)
 
 
 def write(path, taken):
-    """Writes a photo whose EXIF data has the text as the time it was taken."""
+    """Writes a photo with this text as its EXIF capture time."""
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = taken
     Image.new("RGB", (4, 4)).save(path, exif=exif.tobytes())
 
 
 def take(path, seconds):
-    """Writes a photo that was taken so many seconds after noon."""
+    """Writes a photo that was taken this many seconds after noon."""
     write(path, f"{NOON + datetime.timedelta(seconds=seconds):%Y:%m:%d %H:%M:%S}")
 
 
@@ -57,7 +57,7 @@ def test_bursts_by_time(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "    :  :     :  :  ", "2024", "0000:00:00 00:00:00"])
-def test_a_time_that_is_none(text, tmp_path):
+def test_an_invalid_capture_time_is_none(text, tmp_path):
     write(tmp_path / "a.jpg", text)
     assert capture_time(tmp_path / "a.jpg") is None
 
@@ -65,25 +65,25 @@ def test_a_time_that_is_none(text, tmp_path):
 @pytest.mark.parametrize(
     "text", ["2024:05:03 12:00:00\0\0", "2024:05:03 12:00:00+02:00", "2024-05-03 12:00:00"]
 )
-def test_a_time_as_some_write_it(text, tmp_path):
+def test_variants_of_the_capture_time(text, tmp_path):
     write(tmp_path / "a.jpg", text)
     assert capture_time(tmp_path / "a.jpg") == NOON
 
 
-def test_a_time_where_only_that_of_the_file_is_known(tmp_path):
+def test_capture_time_falls_back_to_the_tag_datetime(tmp_path):
     exif = Image.Exif()
     exif[ExifTags.Base.DateTime] = "2024:05:03 12:00:00"
     Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg", exif=exif.tobytes())
     assert capture_time(tmp_path / "a.jpg") == NOON
 
 
-def test_a_time_is_read_from_a_photo_of_any_format(tmp_path):
+def test_capture_time_of_each_format(tmp_path):
     for name in ("a.jpg", "a.png", "a.webp"):
         take(tmp_path / name, 5)
         assert capture_time(tmp_path / name) == NOON + datetime.timedelta(seconds=5)
 
 
-def test_what_is_no_folder_of_photos(tmp_path):
+def test_a_folder_without_photos_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a folder of photos\. Received: .*missing"):
         find_series(tmp_path / "missing")
     (tmp_path / "a.heic").touch()

@@ -10,43 +10,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
-from keras_series import cli
-from keras_series.data import batches as input_pipeline
-from keras_series.data.inference import embed_series
-from keras_series.training.run_folder import read_metrics
-from tests.input_pipeline_test import encode, example
-from tfds_series.features import series_features
+from keras_series.data import SeriesDataset, embed_examples
+from keras_series.training import RunFolder
+from tests.examples import FewSeries, encode_grey
 
 ROOT = pathlib.Path(__file__).parents[1]
-
-
-class FewSeries(tfds.core.GeneratorBasedBuilder):
-    """Four series of two or three grey photos, the brighter the better; a broken one among them."""
-
-    name = "few_series"
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self):
-        return tfds.core.DatasetInfo(builder=self, features=series_features())
-
-    def _split_generators(self, dl_manager):
-        return {split: self._generate_examples() for split in ("train", "validation", "test")}
-
-    def _generate_examples(self):
-        for number in range(4):
-            greys = [40 + 50 * place + number for place in range(2 + number % 2)]
-            photos = [encode(grey) for grey in greys]
-            if number == 3:
-                photos[0] = b"broken"
-            last = len(greys) - 1
-            one = example(f"{number}", photos, [(0, 1, 0.1), (0, last, 0.1)])
-            one["photos"]["file_name"] = [f"{grey}.png" for grey in greys]
-            one["photos"]["rank"] = list(range(len(greys), 0, -1))
-            pairs = one["pairs"]
-            one["pairs"] = {name: list(values) for name, values in pairs.items()}
-            yield number, one
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +54,7 @@ def finished(data_dir, tmp_path_factory):
     return workdir, result.stdout + result.stderr
 
 
-def test_run_folder_is_whole(finished):
+def test_run_folder_is_complete(finished):
     workdir, output = finished
     names = {path.name for path in workdir.iterdir()}
     assert names == {
@@ -96,14 +65,14 @@ def test_run_folder_is_whole(finished):
     assert (training["dataset"], training["preset"]) == ("few_series/1.0.0", "tiny")
     assert str(workdir / "best.keras") in output
     assert "1 of 10 photos could not be decoded" in output
-    assert [row["epoch"] for row in read_metrics(workdir / "metrics.csv")] == [1, 2]
+    assert [row["epoch"] for row in RunFolder(workdir).read_metrics()] == [1, 2]
     assert any((workdir / "tensorboard").rglob("events*"))
 
 
 def test_reference_is_the_mean_over_the_training_photos(finished, data_dir):
-    model = cli.load_best(finished[0])
-    series = input_pipeline.load_series("few_series", "train", data_dir)
-    embeddings, valid = embed_series(model, series)
+    model = RunFolder(finished[0]).load_best()
+    examples = SeriesDataset.open("few_series", data_dir).examples("train")
+    embeddings, valid = embed_examples(model, examples)
     expected = np.mean([e for e, ok in zip(embeddings, valid, strict=True) if ok], axis=0)
     assert valid.sum() == 9
     np.testing.assert_allclose(model.reference_embedding.numpy(), expected, atol=1e-5)
@@ -113,17 +82,17 @@ def test_flags_repeat_the_run(finished, data_dir, tmp_path):
     workdir, _ = finished
     result = run("train.py", f"--flagfile={workdir / 'flags.txt'}", f"--workdir={tmp_path / 'b'}")
     assert result.returncode == 0, result.stderr
-    first, again = (read_metrics(folder / "metrics.csv") for folder in (workdir, tmp_path / "b"))
+    first, again = (RunFolder(path).read_metrics() for path in (workdir, tmp_path / "b"))
     assert [row["loss"] for row in again] == pytest.approx([row["loss"] for row in first], rel=1e-3)
 
 
-def test_longer_run_goes_on_where_it_stood(finished, data_dir, tmp_path):
+def test_a_longer_run_resumes(finished, data_dir, tmp_path):
     workdir = shutil.copytree(finished[0], tmp_path / "run")
-    before = read_metrics(workdir / "metrics.csv")
+    before = RunFolder(workdir).read_metrics()
     result = train(workdir, data_dir, "--epochs=3")
     assert result.returncode == 0, result.stderr
-    assert "Going on after epoch 2" in result.stdout
-    rows = read_metrics(workdir / "metrics.csv")
+    assert f"Resuming the run in {workdir} after epoch 2" in result.stdout
+    rows = RunFolder(workdir).read_metrics()
     assert rows[:2] == before
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
@@ -135,7 +104,7 @@ def test_other_flags_in_the_same_folder_are_refused(finished, data_dir):
     assert "Traceback" not in result.stderr
 
 
-def test_run_that_failed_at_once_can_be_mended(data_dir, tmp_path):
+def test_a_run_that_failed_at_once_can_be_repeated(data_dir, tmp_path):
     failed = train(tmp_path, data_dir, "--epochs=1", "--override=arrangement=diagonal")
     assert failed.returncode == 1
     assert "diagonal" in failed.stderr
@@ -177,7 +146,7 @@ def test_rank(exported, tmp_path):
     photos, page, table = tmp_path / "photos", tmp_path / "pages/a.html", tmp_path / "a.csv"
     (photos / "broken").mkdir(parents=True)
     (photos / "broken" / "0.jpg").write_bytes(b"no photo")
-    contents = {f"{grey}.png": encode(grey) for grey in (50, 120, 200)}
+    contents = {f"{grey}.png": encode_grey(grey) for grey in (50, 120, 200)}
     for name, content in contents.items():
         (photos / name).write_bytes(content)
     (photos / "raw.CR2").touch()
@@ -185,19 +154,19 @@ def test_rank(exported, tmp_path):
     ranked = run("rank.py", *flags)
     assert ranked.returncode == 0, ranked.stderr
     assert "4 photos in 2 series, 1 could not be read" in ranked.stdout
-    assert "not looked at: 1 .cr2." in ranked.stdout
+    assert "Files skipped: 1 .cr2." in ranked.stdout
     assert rows(ranked.stdout) == expected_rows(exported, contents)
     assert page.exists()
     assert table.exists()
 
 
 def rows(table):
-    """The rows of a series that have a score."""
+    """Returns the rows of a series that have a score."""
     return [line.split() for line in table.splitlines() if line.endswith(".png")]
 
 
 def expected_rows(model, contents):
-    """Those rows by the signatures `rank` and `score`."""
+    """Returns the same rows, computed with the signatures `rank` and `score`."""
     signatures = tf.saved_model.load(str(model)).signatures
     photo_bytes = list(contents.values())
     by_rank = signatures["rank"](

@@ -1,4 +1,4 @@
-"""Libraries of photos through Beam: every file accounted for, once, whatever is in it."""
+"""Libraries of photos scored with Beam: each file is accounted for once, whatever it contains."""
 
 import io
 import os
@@ -21,17 +21,17 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 from PIL import Image
 
 import score_photos
-from keras_series.batch_scoring.transforms import (
+from keras_series.batch_scoring import (
     COUNTS,
-    NOT_DECODABLE,
     SavedModelHandler,
     ScorePhotos,
     WriteRows,
-    check,
+    check_job,
     read_counts,
     score_library,
 )
-from keras_series.export.serving_module import ServingModule
+from keras_series.batch_scoring.transforms import NOT_DECODABLE
+from keras_series.export import ServingModule
 from keras_series.models import from_preset
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -51,7 +51,7 @@ def exported(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stub(tmp_path_factory):
-    """A model that takes no time: what is long enough for a photo scores its number of bytes."""
+    """A fast model: the score is the number of bytes, valid above 500."""
     spec = tf.TensorSpec([None], tf.string, name="photo_bytes")
 
     @tf.function(input_signature=[spec])
@@ -68,7 +68,7 @@ def stub(tmp_path_factory):
 
 @pytest.fixture
 def library(tmp_path):
-    """Five photos in two folders, and four broken files in their midst."""
+    """Five photos in two folders, and four broken or unreadable files among them."""
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
     for number in range(5):
@@ -81,7 +81,7 @@ def library(tmp_path):
 
 @pytest.fixture
 def locked(monkeypatch):
-    """Makes files named `locked.jpg` unreadable, for root too."""
+    """Makes files named `locked.jpg` unreadable, even for root."""
     opened = FileSystems.open
 
     def refuse(path, *args, **kwargs):
@@ -128,10 +128,10 @@ def test_every_file_is_accounted_for(library, locked, exported, tmp_path):
     assert "Permission denied" in errors.pop("locked.jpg")
     assert errors == dict.fromkeys(["empty.jpg", "page.jpg", "truncated.jpg"], NOT_DECODABLE)
     assert all(row["score"] is row["embedding"] is None for row in rows if not row["valid"])
-    assert_scores_are_the_signature_s(exported, [row for row in rows if row["valid"]])
+    assert_scores_match_the_signature(exported, [row for row in rows if row["valid"]])
 
 
-def assert_scores_are_the_signature_s(exported, rows):
+def assert_scores_match_the_signature(exported, rows):
     expected = call(exported, [row["path"] for row in rows])
     np.testing.assert_array_equal([row["score"] for row in rows], expected["score"])
     np.testing.assert_array_equal([row["embedding"] for row in rows], expected["embedding"])
@@ -139,7 +139,7 @@ def assert_scores_are_the_signature_s(exported, rows):
     assert np.ptp(expected["score"]) > 1e-3
 
 
-def test_second_run_does_nothing_and_a_third_scores_what_is_new(library, locked, stub, tmp_path):
+def test_a_second_run_does_nothing_and_a_third_scores_new_photos(library, locked, stub, tmp_path):
     output = tmp_path / "scores"
     run(library, stub, output)
     first = set(output.iterdir())
@@ -181,7 +181,7 @@ def test_failed_run_leaves_nothing(library, stub, tmp_path, monkeypatch):
     assert list((tmp_path / "scores").iterdir()) == []
 
 
-def test_what_a_killed_run_leaves_is_not_read(library, stub, tmp_path):
+def test_leftovers_of_a_killed_run_are_ignored(library, stub, tmp_path):
     output = tmp_path / "scores"
     output.mkdir()
     (output / ".scores-killed.partial").write_bytes(b"PAR1 half a file")
@@ -222,7 +222,7 @@ def test_examples_of_the_page_run(exported, library, tmp_path, monkeypatch):
 
 
 class RecordingHandler(SavedModelHandler):
-    """Keeps the batches that it is given, in this process, and runs no model."""
+    """Records the sizes of its batches in this process, and runs no model."""
 
     batches = []  # noqa: RUF012  (Beam copies handlers; the class is the same)
 
@@ -235,7 +235,7 @@ class RecordingHandler(SavedModelHandler):
 
 
 def batches(sizes, **bounds):
-    """The batches that Beam makes of photos of these numbers of bytes."""
+    """Returns the batches into which Beam puts photos of these sizes in bytes."""
     handler = RecordingHandler("", **bounds)
     with beam.Pipeline(options=score_photos.parse_options([])) as pipeline:
         photos = [(number, bytes(size)) for number, size in enumerate(sizes)]
@@ -263,23 +263,23 @@ def test_bounds_must_hold_a_photo(bounds):
         SavedModelHandler("", max_batch_size=bounds[0], max_batch_bytes=bounds[1])
 
 
-def test_what_cannot_work_is_refused_first(library, exported, tmp_path):
+def test_invalid_jobs_are_refused_before_they_start(library, exported, tmp_path):
     photos = f"{library}/*.jpg"
     with pytest.raises(ValueError, match=r"Received: none match .*\.gif"):
-        check(f"{library}/*.gif", exported, "scores")
-    with pytest.raises(ValueError, match=r"saved_model\.pb in it.*Received: '.*photos'"):
-        check(photos, str(library), "scores")
-    with pytest.raises(ValueError, match=r"signature 'missing'.*Received: .*score_and_embed"):
-        check(photos, exported, "scores", signature="missing")
+        check_job(f"{library}/*.gif", exported, "scores")
+    with pytest.raises(FileNotFoundError, match=r"saved_model\.pb in it.*Received: '.*photos'"):
+        check_job(photos, str(library), "scores")
+    with pytest.raises(ValueError, match=r"signatures missing, as.*Received: .*score_and_embed"):
+        check_job(photos, exported, "scores", signature="missing")
     with pytest.raises(ValueError, match=r"a glob, as '.*photos/\*\*\.jpg'\. Received: the folder"):
-        check(str(library), exported, "scores")
+        check_job(str(library), exported, "scores")
     with pytest.raises(OSError, match=r"empty\.jpg"):
-        check(photos, exported, f"{library}/empty.jpg/scores")
-    with pytest.raises(OSError, match=r"a folder that can be written\. Received: '.*/empty\.jpg'"):
-        check(photos, exported, f"{library}/empty.jpg")
+        check_job(photos, exported, f"{library}/empty.jpg/scores")
+    with pytest.raises(OSError, match=r"a writable folder\. Received: '.*/empty\.jpg'"):
+        check_job(photos, exported, f"{library}/empty.jpg")
 
 
-def test_rows_of_two_models_do_not_meet(library, stub, exported, tmp_path):
+def test_rows_of_two_models_are_not_mixed(library, stub, exported, tmp_path):
     output, moved = tmp_path / "scores", tmp_path / "moved"
     run(library, stub, output)
     shutil.copytree(stub, moved)
@@ -314,10 +314,10 @@ def test_script(library, stub, tmp_path):
 
 def test_script_has_nothing_to_do(capsys):
     told = score_photos.format_counts(counts(found=7, done=7), "scores")
-    assert told == "Nothing to do: all 7 photos stand in scores already."
+    assert told == "Nothing to do: all 7 photos are in scores already."
 
 
-def test_script_refuses_what_is_no_flag_of_its_own(library, stub):
+def test_script_refuses_unknown_flags(library, stub):
     flags = f"--photos={library}/*.gif", f"--model={stub}", "--output=scores"
     assert "Expected flags only. Received: stray" in script(*flags, "stray").stderr
     assert "or a --runner. Received: batch_sze" in script(*flags, "--batch_sze=3").stderr
@@ -337,7 +337,7 @@ def test_missing_beam_is_named():
 
 
 def write_library(folder, photos=1000):
-    """Small JPEGs in ten folders, one in twenty of them broken, in five ways."""
+    """Writes small JPEGs to ten folders. One in twenty is broken, in one of five ways."""
     ways = [b"", b"<html>no photo</html>", draw(0)[:200], bytes(5000), None]
     for number in range(photos):
         path = folder / f"{number % 10}" / f"{number:04}.jpg"

@@ -1,57 +1,34 @@
+"""Answers of the signatures, compared with the live model's and with one another."""
+
 import io
 import itertools
-import json
-import os
-import pathlib
-import shutil
-import signal
-import subprocess
-import sys
-import time
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-import keras_series.export.saved_model
-from keras_series.export import golden
-from keras_series.export.saved_model import export
-from keras_series.export.warmup import read_warmup
-from keras_series.models import from_preset
-from keras_series.photos.decoding import decode_photos
+from keras_series.export import export, saved_model
+from keras_series.photos import decode_photos
+from tests.real_data import needs_real_data, real_photos
+from tests.shared_export import make_model, shared_export
 
-ROOT = pathlib.Path(__file__).parents[1]
-REAL_PHOTOS = ROOT.parent / "shared" / "data" / "photos"
 EXIF_ORIENTATION = 0x0112
 
 
 @pytest.fixture(scope="module")
 def model():
-    keras.utils.set_random_seed(3)
-    model = from_preset("tiny", image_size=48, arrangement="channel-spatial", resize="pad")
-    model.set_reference(np.linspace(-1, 1, 128).astype("float32"))
-    return model
+    return make_model()
 
 
 @pytest.fixture(scope="module")
-def exported_path(model, tmp_path_factory):
-    provenance = {"training": {"preset": "tiny"}}
-    return export(model, tmp_path_factory.mktemp("exported"), provenance=provenance)
+def exported_path(tmp_path_factory):
+    return shared_export(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def exported(exported_path):
     return tf.saved_model.load(exported_path)
-
-
-@pytest.fixture
-def unchecked(monkeypatch):
-    """Saves the time of the clean process, where a test is of something else."""
-    monkeypatch.setattr(
-        keras_series.export.saved_model, "_check_in_clean_process", lambda folder: None
-    )
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +55,7 @@ def live_embeddings(model, photo_bytes):
     return model.embed(photos)
 
 
-def test_preference_is_the_live_model(model, exported, jpegs):
+def test_preference_matches_the_live_model(model, exported, jpegs):
     embeddings = live_embeddings(model, jpegs)
     expected = model.compare(embeddings, embeddings[::-1])
     actual = call(exported, "preference", photo_a_bytes=jpegs, photo_b_bytes=jpegs[::-1])
@@ -86,17 +63,16 @@ def test_preference_is_the_live_model(model, exported, jpegs):
     assert actual["valid"].all()
 
 
-def test_score_is_the_live_model(model, exported, jpegs):
+def test_score_matches_the_live_model(model, exported, jpegs):
     expected = model.compare(live_embeddings(model, jpegs), model.reference_embedding)
     actual = call(exported, "score", photo_bytes=jpegs)
     np.testing.assert_allclose(actual["score"], expected, atol=1e-4)
     assert np.ptp(actual["score"]) > 1e-3
 
 
-def test_real_photos_are_the_live_model(model, exported):
-    if not REAL_PHOTOS.is_dir():
-        pytest.skip("needs the folder of real photographs beside the project")
-    photo_bytes = [path.read_bytes() for path in sorted(REAL_PHOTOS.glob("*.jpg"))]
+@needs_real_data("photos")
+def test_real_photos_match_the_live_model(model, exported):
+    photo_bytes = [path.read_bytes() for path in real_photos()]
     expected = model.compare(live_embeddings(model, photo_bytes), model.reference_embedding)
     np.testing.assert_allclose(
         call(exported, "score", photo_bytes=photo_bytes)["score"], expected, atol=1e-4
@@ -132,7 +108,7 @@ def test_orientations_score_alike(exported):
     np.testing.assert_allclose(score, score[0], atol=2e-3)
 
 
-def test_broken_photo_leaves_its_batch_whole(exported, jpegs):
+def test_broken_photo_does_not_fail_its_batch(exported, jpegs):
     photo_bytes = [jpegs[0], b"<html>no photo</html>", jpegs[1], b"", jpegs[2][:99]]
     actual = call(exported, "score", photo_bytes=photo_bytes)
     alone = call(exported, "score", photo_bytes=jpegs[:2])
@@ -147,7 +123,7 @@ def test_pair_with_a_broken_photo_is_undecided(exported, jpegs):
     assert actual["preference"][0] == 0.5
 
 
-def test_every_third_photo_broken_in_its_own_way(exported, jpegs):
+def test_broken_neighbours_do_not_change_an_answer(exported, jpegs):
     beginnings = [b"", b"\xff\xd8\xff", b"RIFF0000WEBPVP8 ", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"BM"]
     broken = [*beginnings, b"<html>", *(jpegs[1][:cut] for cut in (10, 200, 400)), bytes(999)]
     good = itertools.cycle(jpegs)
@@ -160,7 +136,7 @@ def test_every_third_photo_broken_in_its_own_way(exported, jpegs):
         np.testing.assert_array_equal(alone["embedding"][0], together["embedding"][number])
 
 
-def test_pairs_are_the_same_bits_in_any_batch(exported, jpegs):
+def test_pairs_are_bit_identical_in_any_batch(exported, jpegs):
     a, b = zip(*itertools.product(jpegs, jpegs), strict=True)
     together = call(exported, "preference", photo_a_bytes=a, photo_b_bytes=b)["preference"]
     alone = [
@@ -177,7 +153,7 @@ def rank(exported, series, counts):
     return {name: value.numpy() for name, value in outputs.items()}
 
 
-def test_rank_is_the_live_model(model, exported, jpegs):
+def test_rank_matches_the_live_model(model, exported, jpegs):
     embeddings = live_embeddings(model, jpegs)
     expected = model.compare(embeddings[:, None], embeddings[None])
     actual = rank(exported, [jpegs], [5])
@@ -187,7 +163,7 @@ def test_rank_is_the_live_model(model, exported, jpegs):
     np.testing.assert_array_equal(np.argsort(-actual["strength"][0]), order)
 
 
-def test_rank_of_padded_series_is_that_of_each_alone(exported, jpegs):
+def test_rank_of_a_padded_series_matches_the_series_alone(exported, jpegs):
     # As the server pads: with the first photo.
     short = [jpegs[2], jpegs[3], *[jpegs[0]] * 3]
     together = rank(exported, [jpegs, short], [5, 2])
@@ -214,7 +190,7 @@ def test_rank_of_nothing(exported, shape):
     assert rank(exported, np.full(shape, b""), [0] * shape[0])["rank"].shape == shape
 
 
-def test_pixels_score_as_their_lossless_file(exported):
+def test_pixels_score_like_their_lossless_file(exported):
     pixels = np.random.default_rng(5).integers(0, 256, (3, 70, 90, 3), dtype="uint8")
     files = [tf.io.encode_png(photo).numpy() for photo in pixels]
     score = exported.signatures["score_pixels"](photo=tf.constant(pixels))["score"]
@@ -227,7 +203,7 @@ def test_pixels_score_as_their_lossless_file(exported):
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 100])
-def test_embeddings_compare_as_their_photos(model, exported, count):
+def test_compare_matches_the_live_model(model, exported, count):
     a, b = np.random.default_rng(6).normal(size=(2, count, 128)).astype("float32")
     actual = exported.signatures["compare"](embedding_a=tf.constant(a), embedding_b=tf.constant(b))
     np.testing.assert_allclose(actual["preference"], model.compare(a, b), atol=1e-6)
@@ -245,12 +221,10 @@ def test_weights_are_stored_once(model, exported_path):
     assert size_of(exported_path) < 1.8 * 4 * model.count_params() + 2_000_000
 
 
-def test_versions_count_up_and_are_not_overwritten(model, tmp_path, unchecked):
-    assert export(model, tmp_path).name == "1"
-    assert export(model, tmp_path, version=7).name == "7"
-    assert keras_series.export.saved_model.next_version(tmp_path) == 8
-    with pytest.raises(FileExistsError, match="version=7"):
-        export(model, tmp_path, version=7)
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Skips the check in a clean process, which takes most of the time of an export."""
+    monkeypatch.setattr(saved_model, "_check_in_clean_process", lambda folder: None)
 
 
 def test_kept_variables_can_be_trained_further(model, tmp_path, unchecked, jpegs):
@@ -271,104 +245,3 @@ def test_kept_variables_can_be_trained_further(model, tmp_path, unchecked, jpegs
     assert score_pixels(photo=photo)["score"] > score
     assert not np.array_equal(call(loaded, "score", photo_bytes=jpegs)["score"], before)
     assert call(loaded, "score", photo_bytes=[])["score"].shape == (0,)
-
-
-def test_the_card_tells_what_the_model_is(exported_path, exported):
-    card = json.loads((exported_path / "model.json").read_text())
-    assert card["encoder"]["resize"] == "pad"
-    assert card["training"] == {"preset": "tiny"}
-    assert card["signatures"]["score"] == {
-        "inputs": {"photo_bytes": "string [None]"},
-        "outputs": {"score": "float32 [None]", "valid": "bool [None]"},
-    }
-    assert set(card["signatures"]) == set(exported.signatures) == set(card["golden"])
-
-
-def test_there_is_a_warm_up_request_for_each_signature(exported_path, exported):
-    requests = dict(read_warmup(exported_path))
-    assert set(requests) == set(exported.signatures)
-    assert requests["rank"]["photo_count"].tolist() == [4]
-
-
-def test_the_check_finds_other_answers(exported_path, tmp_path):
-    copy = shutil.copytree(exported_path, tmp_path / "1")
-    card = json.loads((copy / "model.json").read_text())
-    card["golden"]["score"]["outputs"]["score"][0] += 2e-4
-    (copy / "model.json").write_text(json.dumps(card))
-    with pytest.raises(ValueError, match=r"Received others: score by 0\.0002"):
-        golden.check(copy)
-
-
-def test_the_check_finds_a_missing_model(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"saved_model\.pb and model\.json"):
-        golden.check(tmp_path)
-
-
-def test_an_export_that_says_something_else_is_no_version(model, tmp_path, monkeypatch):
-    cases = golden.golden_cases
-
-    def other_cases(*arguments):
-        made = cases(*arguments)
-        made["rank"]["outputs"]["strength"][0][1] += 0.01
-        return made
-
-    monkeypatch.setattr(golden, "golden_cases", other_cases)
-    with pytest.raises(ValueError, match="Received others: rank by"):
-        export(model, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_dead_export_left_is_removed(model, tmp_path, unchecked):
-    dead, alive = tmp_path / ".partial.dead", tmp_path / ".partial.alive"
-    dead.mkdir()
-    alive.mkdir()
-    with keras_series.export.saved_model._locked(alive):
-        export(model, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial.alive", "1"]
-
-
-EXPORT = """
-import sys
-from keras_series.export.saved_model import export
-from keras_series.models import from_preset
-export(from_preset("tiny", image_size=32, stages=(3,)), sys.argv[1])
-"""
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_there_is_a_whole_version_or_none(tmp_path):
-    """In a second, 20 exports, each killed a little later than the one before; minutes."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", EXPORT]
-    start = time.monotonic()
-    subprocess.run([*command, tmp_path / "whole"], env=environment, check=True)
-    duration = time.monotonic() - start
-    expected = {file.name for file in (tmp_path / "whole" / "1").rglob("*")}
-    versions = []
-    for moment in range(20):
-        base = tmp_path / f"{moment}"
-        process = subprocess.Popen(
-            [*command, base], env=environment, start_new_session=True, stderr=subprocess.DEVNULL
-        )
-        time.sleep(duration * (moment + 1) / 20)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        versions += (path for path in base.glob("[0-9]*") if path.is_dir())
-    for version in versions:
-        assert {file.name for file in version.rglob("*")} == expected
-        golden.check(version)
-
-
-def test_failed_export_leaves_nothing(model, tmp_path, monkeypatch):
-    def fail(*args, **kwargs):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(tf.saved_model, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
-        export(model, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_version_must_be_positive(model, tmp_path):
-    with pytest.raises(ValueError, match="at least 1"):
-        export(model, tmp_path, version=0)

@@ -1,0 +1,81 @@
+"""From folders of photos to ranked series, on the screen and in files."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from tqdm import tqdm
+
+from keras_series.export import ExportedModel
+from keras_series.ranking.folders import find_series
+from keras_series.ranking.order import RankedPhoto, rank_series
+from keras_series.ranking.output import format_series, printable, write_page, write_table
+
+
+def rank_folder(
+    photos: str | os.PathLike,
+    model: str | os.PathLike,
+    gap: float | None = None,
+    batch_size: int = 32,
+    html: str | os.PathLike | None = None,
+    csv: str | os.PathLike | None = None,
+) -> dict[str, list[RankedPhoto]]:
+    """Ranks the photos of a folder with an exported model, and prints each series as it is ranked.
+
+    Photos are read and never changed.
+
+    Args:
+        photos: Folder of photos. Each folder in it with photos is a series.
+        model: Folder of an exported version.
+        gap: Float, at least 0, in seconds, see `find_series`. Defaults to `None`.
+        batch_size: Integer, number of photos per call. Defaults to 32.
+        html: HTML page to create or replace. Defaults to none.
+        csv: CSV table to create or replace. Defaults to none.
+
+    Returns:
+        Lists of `RankedPhoto`, best first, by the name of the series.
+
+    Raises:
+        ValueError: If there are no photos, or an output cannot be written.
+        FileNotFoundError: If there is no exported model.
+    """
+    page, table = _output("html", html, ".html", ".htm"), _output("csv", csv, ".csv")
+    series, others = find_series(photos, gap)
+    ranked = _rank_all(ExportedModel(model, batch_size), series)
+    if others:
+        counts = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common())
+        print(f"Files skipped: {printable(counts)}.")
+    if page:
+        write_page(ranked, page)
+    if table:
+        write_table(ranked, table)
+    return ranked
+
+
+def _rank_all(model: ExportedModel, series: Mapping[str, Sequence[pathlib.Path]]) -> dict:
+    ranked = {}
+    total = sum(map(len, series.values()))
+    with tqdm(total=total, unit=" photos", disable=None, leave=False) as progress:
+        for name, paths in series.items():
+            ranked[name] = rank_series(model, paths, progress)
+            progress.write(format_series(name, ranked[name]))
+    unread = sum(photo.score is None for photos in ranked.values() for photo in photos)
+    print(f"\n{total} photos in {len(series)} series, {unread} could not be read.")
+    return ranked
+
+
+def _output(flag: str, path: str | os.PathLike | None, *suffixes: str) -> pathlib.Path | None:
+    """Returns the path of a file to write, in an existing folder; `None` if it is not wanted."""
+    if not path:
+        return None
+    path = pathlib.Path(path).expanduser()
+    # Another suffix may be that of a photo, which must not be overwritten.
+    if path.suffix.lower() not in suffixes or path.is_dir():
+        expected = " or ".join(suffixes)
+        raise ValueError(f"Expected --{flag} to be a file {expected}. Received: {str(path)!r}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"Expected a writable folder. Received: {str(path.parent)!r}")
+    return path

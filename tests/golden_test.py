@@ -1,0 +1,51 @@
+"""What an exported model is checked with: its card, golden cases and warm-up requests."""
+
+import json
+import shutil
+
+import pytest
+import tensorflow as tf
+
+from keras_series.export import golden, read_warmup
+from tests.shared_export import shared_export
+
+
+@pytest.fixture(scope="module")
+def exported_path(tmp_path_factory):
+    return shared_export(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def exported(exported_path):
+    return tf.saved_model.load(exported_path)
+
+
+def test_the_card_describes_the_model(exported_path, exported):
+    card = json.loads((exported_path / "model.json").read_text())
+    assert card["encoder"]["resize"] == "pad"
+    assert card["training"] == {"preset": "tiny"}
+    assert card["signatures"]["score"] == {
+        "inputs": {"photo_bytes": "string [None]"},
+        "outputs": {"score": "float32 [None]", "valid": "bool [None]"},
+    }
+    assert set(card["signatures"]) == set(exported.signatures) == set(card["golden"])
+
+
+def test_there_is_a_warm_up_request_for_each_signature(exported_path, exported):
+    requests = dict(read_warmup(exported_path))
+    assert set(requests) == set(exported.signatures)
+    assert requests["rank"]["photo_count"].tolist() == [4]
+
+
+def test_the_check_finds_different_answers(exported_path, tmp_path):
+    copy = shutil.copytree(exported_path, tmp_path / "1")
+    card = json.loads((copy / "model.json").read_text())
+    card["golden"]["score"]["outputs"]["score"][0] += 2e-4
+    (copy / "model.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=r"Received others: score by 0\.0002"):
+        golden.check(copy)
+
+
+def test_the_check_finds_a_missing_model(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"saved_model\.pb in it"):
+        golden.check(tmp_path)
