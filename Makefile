@@ -1,6 +1,6 @@
-# `make demo` and `make test` set up what they need in .venv, once.
+# Every target but `clean` first sets up .venv, if it is missing or its requirements have changed.
 
-# The newest Python that is here and fits; pass PYTHON=... to choose another.
+# The newest supported Python on the PATH. To use another one, pass PYTHON=...
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
 	$$p -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 PHOTOS ?=
@@ -28,7 +28,7 @@ bench: $(INSTALLED)
 	$(RUN) benchmarks/speed.py
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Expected Python 3.10, 3.11 or 3.12 on the PATH, as python3 or by PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Expected Python 3.10, 3.11 or 3.12 on the PATH or as PYTHON=... Received: none"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,serving,beam,tests,lint]'
 	@touch $@

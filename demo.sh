@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The whole job on two cores, each command shown as it runs. `make demo` calls it.
-#   DEMO    folder for everything it makes
-#   PHOTOS  folder of your photographs to judge; without it, photos that were not trained on
+# Runs all steps on two cores and prints each command. `make demo` calls this script.
+#   DEMO    folder for all results. Defaults to demo.
+#   PHOTOS  folder of your own photos to rank. Defaults to drawn photos that were not trained on.
 set -euo pipefail
 
 PYTHON=${PYTHON:-python}
@@ -25,16 +25,16 @@ step "$PYTHON" rank.py --model="$MODEL" --photos="${PHOTOS:-$DEMO/photos}" \
 
 cat <<END
 
-Everything is in $DEMO/
-  series.png               what it learned from
-  run/curves.png           how it learned
-  run/evaluation.json      how good it is
+The results are in $DEMO/
+  series.png               series of the dataset
+  run/curves.png           loss and accuracy during training
+  run/evaluation.json      evaluation on photos that were not trained on
   exported/                the SavedModel, for TensorFlow Serving and other pipelines
-  ranked.html              photos in the order that it gave them
+  ranked.html              the ranked photos
 
 Next
-  Judge your own photos:     make demo PHOTOS=/path/to/photos
-  Learn more, or your own:   see docs/training.md
-  Serve it, or call it:      see serving/README.md and docs/pipelines.md
-  The paper's network:       python train.py --flagfile=configs/photo_triage.flags --help
+  Rank your own photos:           make demo PHOTOS=/path/to/photos
+  Train longer or on your photos: see docs/training.md
+  Serve or call the model:        see serving/README.md and docs/pipelines.md
+  Train the paper's network:      python train.py --flagfile=configs/photo_triage.flags --help
 END

@@ -1,11 +1,16 @@
-"""Counts how often an exported model prefers photographs to degraded copies of them.
+"""Measures how often an exported model prefers photographs to degraded copies of them.
 
     python benchmarks/carry_over.py --model=exported/demo/1 --photos=/path/to/photos
 
-tells whether what was learned on drawn scenes carries over to real photos, by kind and severity.
+The table shows, by kind of fault and severity, whether a model that was trained on drawn scenes
+carries over to real photos.
 """
 
+from __future__ import annotations
+
 import io
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -13,25 +18,44 @@ from PIL import Image
 
 from keras_series import cli
 
-_MODEL = flags.DEFINE_string("model", None, "Folder of an exported model, <base>/<version>.")
+if TYPE_CHECKING:
+    from keras_series.export import ExportedModel
+
+_MODEL = flags.DEFINE_string("model", None, "Folder of an exported version, <base>/<version>.")
 _PHOTOS = flags.DEFINE_string("photos", None, "Folder of good photographs. They are only read.")
-_COPIES = flags.DEFINE_integer("copies", 3, "Degraded copies of each photo, kind and severity.", 1)
-_EDGE = flags.DEFINE_integer("edge", 1024, "Longer edge that photos are degraded at, pixels.", 64)
+_COPIES = flags.DEFINE_integer(
+    "copies", 3, "Number of degraded copies of each photo, for each kind of fault and severity.", 1
+)
+_EDGE = flags.DEFINE_integer(
+    "edge", 1024, "Longer edge of the photos in pixels when they are degraded.", 64
+)
 
 SEVERITIES = (0.3, 0.6, 0.9)
 
 
-def encode(photo):
-    """A photo, uint8 `[H, W, 3]`, as a JPEG of high quality."""
+def encode(photo: np.ndarray) -> bytes:
+    """Returns a photo as a JPEG of high quality.
+
+    Args:
+        photo: uint8 array `[H, W, 3]`.
+    """
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
 
 
-def wins(preference, photos, kind, severity, copies):
-    """The share of degraded copies that lose against their photo."""
-    import tensorflow as tf
+def fraction_preferred(
+    model: ExportedModel, photos: Sequence[np.ndarray], kind: str, severity: float, copies: int
+) -> float:
+    """Returns the fraction of degraded copies to which the model prefers the original.
 
+    Args:
+        model: `ExportedModel` with the signature `preference`.
+        photos: uint8 arrays `[H, W, 3]`.
+        kind: String, a key of `tfds_series.synthetic_series.degradations.DEGRADATIONS`.
+        severity: Float in [0, 1].
+        copies: Integer, at least 1. Number of degraded copies of each photo.
+    """
     from tfds_series.synthetic_series.degradations import degrade
 
     originals, degraded = [], []
@@ -40,23 +64,28 @@ def wins(preference, photos, kind, severity, copies):
             rng = np.random.default_rng([number, copy])
             originals.append(encode(photo))
             degraded.append(encode(degrade(photo, kind, severity, rng)))
-    outputs = preference(photo_a_bytes=tf.constant(originals), photo_b_bytes=tf.constant(degraded))
-    return float(np.mean(outputs["preference"].numpy() > 0.5))
+    outputs = model.run("preference", photo_a_bytes=originals, photo_b_bytes=degraded)
+    return float(np.mean(outputs["preference"] > 0.5))
 
 
-def percent(shares):
-    """Shares as texts."""
-    return [f"{share:.0%}" for share in shares]
+def percent(fractions: Iterable[float]) -> list[str]:
+    """Returns fractions as texts in percent."""
+    return [f"{fraction:.0%}" for fraction in fractions]
 
 
-def print_row(name, cells):
-    """Prints a row of the table."""
+def print_row(name: str, cells: Iterable[object]) -> None:
+    """Prints a row of the table.
+
+    Args:
+        name: String, the first cell.
+        cells: The other cells.
+    """
     print(f"{name:<16}" + "".join(f"{cell:>8}" for cell in cells), flush=True)
 
 
-def main():
-    import tensorflow as tf
-
+def main() -> None:
+    """Prints a table with a row for each kind of fault and a column for each severity."""
+    from keras_series.export import ExportedModel
     from tfds_series.synthetic_series import photo_folder
     from tfds_series.synthetic_series.degradations import DEGRADATIONS
 
@@ -64,15 +93,15 @@ def main():
     if not sources:
         raise ValueError(f"Expected photos in {_PHOTOS.value!r}. Received: none")
     photos = [photo_folder.read_scene(source.path, _EDGE.value) for source in sources]
-    preference = tf.saved_model.load(_MODEL.value).signatures["preference"]
+    model = ExportedModel(_MODEL.value, signatures=["preference"])
     print()
     print_row("severity", [*SEVERITIES, "all"])
-    shares = []
+    rows = []
     for kind in DEGRADATIONS:
-        row = [wins(preference, photos, kind, each, _COPIES.value) for each in SEVERITIES]
+        row = [fraction_preferred(model, photos, kind, each, _COPIES.value) for each in SEVERITIES]
         print_row(kind, percent([*row, np.mean(row)]))
-        shares.append(row)
-    print_row("all", percent([*np.mean(shares, axis=0), np.mean(shares)]))
+        rows.append(row)
+    print_row("all", percent([*np.mean(rows, axis=0), np.mean(rows)]))
     copies = f"{_COPIES.value} copies of each"
     print(f"{len(photos)} photos, {copies}; {len(unreadable)} photos could not be read.")
 

@@ -1,10 +1,12 @@
-"""Measures the speed of an exported model, as ratios in one run, and writes docs/benchmarks.md.
+"""Measures the speed of an exported model, as ratios within one run, and writes docs/benchmarks.md.
 
     python benchmarks/speed.py
 
-The alternatives of each comparison take turns, so that a busy machine slows them alike, and medians
-are compared. The network is the paper's at 224 pixels with random weights.
+The calls take turns, so that a busy machine slows all of them alike, and their median times are
+compared. The network is the paper's at 224 pixels with random weights.
 """
+
+from __future__ import annotations
 
 import collections
 import dataclasses
@@ -15,6 +17,8 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -22,8 +26,15 @@ from PIL import Image
 
 from keras_series import cli
 
-_REPETITIONS = flags.DEFINE_integer("repetitions", 7, "Times that each call is measured.", 1)
-_PAGE = flags.DEFINE_string("page", "docs/benchmarks.md", "File that is written.")
+if TYPE_CHECKING:
+    from keras_series.models import SeriesPreferenceModel
+
+_REPETITIONS = flags.DEFINE_integer(
+    "repetitions", 7, "Number of times that each call is measured.", 1
+)
+_PAGE = flags.DEFINE_string("page", "docs/benchmarks.md", "Markdown file to create or replace.")
+
+Calls = dict[str, Callable[[], object]]
 
 BATCHES = (1, 8, 32)
 SIZE = 224
@@ -33,7 +44,15 @@ LARGE_PHOTO = (4000, 6000)
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two calls that do the same; `faster` is expected to take 1 / `goal` of the time."""
+    """Two calls that do the same.
+
+    Attributes:
+        title: String, the title on the page.
+        faster: String, the name of a call.
+        slower: String, the name of the call that it is compared with.
+        goal: Float, how many times as fast as `slower` the call `faster` should be. `None` if there
+            is no goal. Defaults to `None`.
+    """
 
     title: str
     faster: str
@@ -43,21 +62,33 @@ class Comparison:
 
 COMPARISONS = (
     *(
-        Comparison(f"export / model.predict, batch {batch}", f"export {batch}", f"predict {batch}")
+        Comparison(
+            f"exported model / model.predict, batch {batch}", f"export {batch}", f"predict {batch}"
+        )
         for batch in BATCHES
     ),
-    Comparison("rank of 8 photos / 28 calls of preference", "rank", "preferences", 6),
+    Comparison("one rank of 8 photos / 28 calls of preference", "rank", "preferences", 6),
     Comparison(
-        "24-megapixel JPEG to pixels / full decode, then resize", "photo", "full decode", 2.5
+        "24-megapixel JPEG to model input / full decode and resize", "photo", "full decode", 2.5
     ),
-    Comparison("  the same, by TensorFlow's decoder at 1/8 alone", "decode at 1/8", "full decode"),
-    Comparison("export / ONNX Runtime, batch 8", "export 8", "ONNX 8", 0.9),
-    Comparison("all photos in one pass / export, batch 8", "one pass 8", "export 8"),
+    Comparison(
+        "decoding at an eighth of the size alone / full decode and resize",
+        "decode at 1/8",
+        "full decode",
+    ),
+    Comparison("exported model / ONNX Runtime, batch 8", "export 8", "ONNX 8", 0.9),
+    Comparison("all photos in one pass / exported model, batch 8", "one pass 8", "export 8"),
 )
 
 
-def randomize(model):
-    """Gives biases and normalisations values as after training: with zeros, nothing is added."""
+def randomize(model: SeriesPreferenceModel) -> None:
+    """Sets biases and normalisations to values such as training gives them.
+
+    With their initial zeros, there would be nothing to add.
+
+    Args:
+        model: A `SeriesPreferenceModel`.
+    """
     rng = np.random.default_rng(3)
     for variable in model.variables:
         kind = variable.path.split("/")[-1]
@@ -67,8 +98,13 @@ def randomize(model):
             variable.assign(rng.uniform(0.8, 1.2, variable.shape))
 
 
-def grainy_jpeg(height, width):
-    """A JPEG of smooth shapes with the grain of a camera."""
+def grainy_jpeg(height: int, width: int) -> bytes:
+    """Returns a JPEG of smooth shapes with grain like that of a camera.
+
+    Args:
+        height: Integer, at least 40, in pixels.
+        width: Integer, at least 40, in pixels.
+    """
     rng = np.random.default_rng(0)
     shapes = rng.integers(0, 256, (height // 40, width // 40, 3), dtype="uint8")
     pixels = np.asarray(Image.fromarray(shapes).resize((width, height), Image.Resampling.BICUBIC))
@@ -79,8 +115,13 @@ def grainy_jpeg(height, width):
     return file.getvalue()
 
 
-def model_calls(model, exported):
-    """Calls of the live and of the exported model, on the same pixels."""
+def model_calls(model: SeriesPreferenceModel, exported: object) -> Calls:
+    """Returns calls of the live and of the exported model on the same pixels.
+
+    Args:
+        model: A `SeriesPreferenceModel`.
+        exported: What `tf.saved_model.load` returns for an export of the model.
+    """
     import tensorflow as tf
 
     calls = {}
@@ -94,8 +135,12 @@ def model_calls(model, exported):
     return calls
 
 
-def series_calls(exported):
-    """Calls that compare 8 photos with one another."""
+def series_calls(exported: object) -> Calls:
+    """Returns calls that compare 8 photos with each other.
+
+    Args:
+        exported: What `tf.saved_model.load` returns for an export.
+    """
     import tensorflow as tf
 
     photos = [grainy_jpeg(600, 800)] * 8
@@ -115,11 +160,11 @@ def series_calls(exported):
     }
 
 
-def photo_calls():
-    """Calls that make pixels of a large photo."""
+def photo_calls() -> Calls:
+    """Returns calls that decode a large photo."""
     import tensorflow as tf
 
-    from keras_series.photos.decoding import decode_photo, resize_photo
+    from keras_series.photos import decode_photo, resize_photo
 
     photo_bytes = tf.constant(grainy_jpeg(*LARGE_PHOTO))
 
@@ -138,13 +183,20 @@ def photo_calls():
     }
 
 
-def reference_calls(model):
-    """What the machine can do: a matrix product, and the encoder in ONNX Runtime."""
+def reference_calls(model: SeriesPreferenceModel) -> Calls:
+    """Returns calls that show what the machine can do.
+
+    These are matrix products, the encoder in ONNX Runtime, and the encoder in TensorFlow on all
+    photos in one pass.
+
+    Args:
+        model: A `SeriesPreferenceModel`.
+    """
     import onnxruntime
     import tensorflow as tf
     import tf2onnx
 
-    from keras_series.export.folding import fold_encoder
+    from keras_series.export import fold_encoder
     from keras_series.export.serving_module import freeze
 
     matrix = tf.constant(np.random.default_rng(2).random((GEMM_SIDE, GEMM_SIDE), "float32"))
@@ -155,7 +207,7 @@ def reference_calls(model):
     proto, _ = tf2onnx.convert.from_function(encode, encode.input_signature, opset=18)
     session = onnxruntime.InferenceSession(proto.SerializeToString())
     photos = np.random.default_rng(1).uniform(0, 255, (8, SIZE, SIZE, 3)).astype("float32")
-    # The mean colour of the preprocessing is captured, which the converter makes an input.
+    # The converter turns captured tensors, such as the mean colour, into inputs.
     captured = encode.get_concrete_function().graph.captures
     constants = {
         inside.name: value.numpy() for value, inside in captured if value.dtype != "resource"
@@ -173,8 +225,16 @@ def reference_calls(model):
     }
 
 
-def measure(calls, repetitions):
-    """Median seconds of calls that take turns, by name; the first turn of each does not count."""
+def measure(calls: Calls, repetitions: int) -> dict[str, float]:
+    """Measures calls that take turns. The first turn is a warm-up and does not count.
+
+    Args:
+        calls: Functions without arguments, by name.
+        repetitions: Integer, at least 1. Number of turns that count.
+
+    Returns:
+        Median seconds by name.
+    """
     seconds = collections.defaultdict(list)
     for turn in range(repetitions + 1):
         for name, call in calls.items():
@@ -185,8 +245,12 @@ def measure(calls, repetitions):
     return {name: statistics.median(each[1:]) for name, each in seconds.items()}
 
 
-def flops_per_photo(model):
-    """Floating-point operations of the encoder a photo, by TensorFlow's count."""
+def flops_per_photo(model: SeriesPreferenceModel) -> int:
+    """Returns the number of floating-point operations per photo, as TensorFlow counts them.
+
+    Args:
+        model: A `SeriesPreferenceModel`.
+    """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -200,8 +264,16 @@ def flops_per_photo(model):
     return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
 
 
-def profile(path, most=8):
-    """Where the time of the exported graph goes: the share of each kind of operation, batch 8."""
+def profile(path: pathlib.Path | str, most: int = 8) -> list[tuple[str, float]]:
+    """Profiles the operations of an exported graph on a batch of 8 photos.
+
+    Args:
+        path: Folder of an exported version.
+        most: Integer, at least 1. Largest number of kinds of operation to return. Defaults to 8.
+
+    Returns:
+        Kinds of operation and their shares of the time, largest first.
+    """
     import tensorflow as tf
 
     options = tf.compat.v1.RunOptions(trace_level=tf.compat.v1.RunOptions.FULL_TRACE)
@@ -222,8 +294,16 @@ def profile(path, most=8):
     return [(kind, micros / whole) for kind, micros in totals.most_common(most)]
 
 
-def speed_rows(seconds, flops):
-    """Rows of the page's table: comparison, ratio of speeds, goal."""
+def speed_rows(seconds: Mapping[str, float], flops: int) -> list[tuple[str, float, float | None]]:
+    """Returns the rows of the page's table.
+
+    Args:
+        seconds: What `measure` returns.
+        flops: Integer, floating-point operations per photo.
+
+    Returns:
+        Tuples of title, ratio of speeds, and goal or `None`.
+    """
     rows = [
         (each.title, seconds[each.slower] / seconds[each.faster], each.goal) for each in COMPARISONS
     ]
@@ -233,7 +313,7 @@ def speed_rows(seconds, flops):
         goal = 0.85 if batch == 8 else None
         rows.append(
             (
-                f"exported graph's share of the matrix product's rate, batch {batch}",
+                f"FLOP rate of the exported model / of matrix products, batch {batch}",
                 rate / gemm,
                 goal,
             )
@@ -241,51 +321,76 @@ def speed_rows(seconds, flops):
     return rows
 
 
-def processor():
-    """Name of the processor, as far as the system tells."""
+def processor() -> str:
+    """Returns the name of the processor, or what the system knows of it."""
     path = pathlib.Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
 
 
-def write_page(path, rows, seconds, shares, flops):
-    """Writes the Markdown page."""
+def write_page(
+    path: pathlib.Path,
+    rows: Sequence[tuple[str, float, float | None]],
+    seconds: Mapping[str, float],
+    shares: Sequence[tuple[str, float]],
+    flops: int,
+) -> None:
+    """Writes the Markdown page.
+
+    Args:
+        path: File to create or replace.
+        rows: What `speed_rows` returns.
+        seconds: What `measure` returns.
+        shares: What `profile` returns.
+        flops: Integer, floating-point operations per photo.
+    """
     import tensorflow as tf
 
-    from keras_series.utils.files import replacing
+    from keras_series.utils import replacing
 
     lines = [
         "# Speed",
         "",
-        "Made by `make bench`. Each ratio is one of medians of calls that took turns in one run;",
-        "above 1 the first is faster. The network is the paper's with random weights, at",
-        f"{SIZE} pixels {flops / 1e9:.1f} GFLOP a photo. {os.cpu_count()} cores ({processor()}),",
-        f"TensorFlow {tf.__version__}.",
+        "`make bench` measures these numbers and writes this page. All calls took turns in one",
+        "run. Each row compares the speeds of two calls, first / second, by their median times: at",
+        "a ratio above 1, the first is faster. The network is the paper's with random weights. It",
+        f"needs {flops / 1e9:.1f} GFLOP per photo at {SIZE} pixels. The machine had "
+        f"{os.cpu_count()} cores",
+        f"({processor()}) and TensorFlow {tf.__version__}.",
         "",
-        "| | ratio | goal |",
+        "| comparison | ratio | goal |",
         "|---|---|---|",
         *(f"| {title} | {ratio:.2f} | {_goal(ratio, goal)} |" for title, ratio, goal in rows),
         "",
         "## Where a goal is missed",
         "",
-        "- *Share of the matrix product's rate, ONNX Runtime*: photos pass the encoder one by",
-        "  one, several at a time, so that the numbers of a photo are the same to the last bit in",
-        "  every batch, and a broken one costs nothing. All in one pass would be faster by the",
-        "  ratio above. Tried without gain: 2, 4 or 10 photos at a time, half batches, passing",
-        "  them through a `tf.data` pipeline. What is left is in the convolutions, see below.",
-        "- *24-megapixel JPEG*: its bits have to be read whole to decode any part, which bounds",
-        "  every decoder at 1/8; the row below it is that bound.",
+        "- *FLOP rate and ONNX Runtime*: each photo passes through the encoder separately,",
+        "  several in parallel, so that its outputs are identical to the last bit in every batch",
+        "  and a broken photo costs nothing. One pass for all photos would be faster by the ratio",
+        "  above. Running 2, 4 or 10 photos in parallel, half batches, and a `tf.data` pipeline",
+        "  brought no gain. The remaining time is spent in the convolutions, see below.",
+        "- *24-megapixel JPEG*: a decoder has to read all bits of a JPEG to decode any part of it,",
+        "  which limits every decoder. The next row of the table shows that limit: TensorFlow's",
+        "  decoder alone, at an eighth of the size.",
         "",
         "## In seconds",
         "",
-        "| call | median |",
+        "A number after a name is the batch size. `predict` and `export` run the network with",
+        "`model.predict` and as the exported model. `rank` and `preferences` compare 8 photos",
+        "with each other. `photo`, `full decode` and `decode at 1/8` decode the large JPEG.",
+        f"`matrix products` multiplies {GEMM_SIDE} x {GEMM_SIDE} matrices {GEMM_COUNT} times.",
+        "`one pass` runs the encoder in TensorFlow on all photos at once, and `ONNX` runs it in",
+        "ONNX Runtime.",
+        "",
+        "| call | median seconds |",
         "|---|---|",
         *(f"| {name} | {value:.4f} |" for name, value in seconds.items()),
         "",
         "## Where the time goes",
         "",
-        "Operations of the exported graph, batch 8; photos pass side by side, so times overlap.",
+        "The operations of the exported graph with the largest shares of the time, batch 8. Photos",
+        "are processed in parallel, so times overlap.",
         "",
         "| operation | share |",
         "|---|---|",
@@ -299,11 +404,12 @@ def _goal(ratio, goal):
     return "" if goal is None else f"{goal:g} {'met' if ratio >= goal else '**missed**'}"
 
 
-def main():
+def main() -> None:
+    """Exports a model, measures it, prints the ratios and writes the page."""
     import keras
     import tensorflow as tf
 
-    from keras_series.export.saved_model import export
+    from keras_series.export import export
     from keras_series.models import from_preset
 
     keras.utils.set_random_seed(0)
