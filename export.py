@@ -14,24 +14,20 @@ from absl import flags
 
 from keras_series import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run whose best.keras is exported.")
-_BASE = flags.DEFINE_string(
-    "base", None, "Folder of the model's versions. Created if it does not exist."
-)
+_WORKDIR = cli.define_path("workdir", "Folder of the run whose best.keras is exported.")
+_BASE = cli.define_path("base", "Folder of the model's versions. Created if it does not exist.")
 _VERSION = flags.DEFINE_integer(
     "version", None, "Version to write. Defaults to one more than the greatest in --base.", 1
 )
 _MAX_PIXELS = flags.DEFINE_integer(
-    "max_pixels", 100_000_000, "Photos with more pixels are refused before decoding.", 1
+    "max_pixels", 200_000_000, "Photos with more pixels are refused before decoding.", 1
 )
 _KEEP_VARIABLES = flags.DEFINE_boolean(
     "keep_variables",
     False,
     "Keep the weights as variables, so that the loaded model can be trained further. Slower.",
 )
-_CHECK = flags.DEFINE_string(
-    "check", None, "Folder of an exported version to check. Nothing is exported."
-)
+_CHECK = cli.define_path("check", "Folder of an exported version to check. Nothing is exported.")
 
 
 def main():

@@ -39,7 +39,7 @@ Calls = dict[str, Callable[[], object]]
 BATCHES = (1, 8, 32)
 SIZE = 224
 GEMM_SIDE, GEMM_COUNT = 2048, 5
-LARGE_PHOTO = (4000, 6000)
+LARGE_PHOTO, MEDIUM_PHOTO = (4000, 6000), (3000, 4000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +75,11 @@ COMPARISONS = (
         "decoding at an eighth of the size alone / full decode and resize",
         "decode at 1/8",
         "full decode",
+    ),
+    Comparison(
+        "12-megapixel JPEG to model input / its decoding at a quarter and resize alone",
+        "photo 12",
+        "decode and resize 12",
     ),
     Comparison("exported model / ONNX Runtime, batch 8", "export 8", "ONNX 8", 0.9),
     Comparison("all photos in one pass / exported model, batch 8", "one pass 8", "export 8"),
@@ -161,22 +166,30 @@ def series_calls(exported: object) -> Calls:
 
 
 def photo_calls() -> Calls:
-    """Returns calls that decode a large photo."""
+    """Returns calls that decode a large photo, and one of 12 megapixels."""
     import tensorflow as tf
 
     from keras_series.photos import decode_photo, resize_photo
 
-    photo_bytes = tf.constant(grainy_jpeg(*LARGE_PHOTO))
+    photo_bytes, medium = (tf.constant(grainy_jpeg(*size)) for size in (LARGE_PHOTO, MEDIUM_PHOTO))
 
-    @tf.function(autograph=False)
-    def full_decode(photo_bytes):
-        pixels = tf.io.decode_jpeg(photo_bytes, channels=3, dct_method="INTEGER_ACCURATE")
-        return resize_photo(pixels, SIZE)
+    def decode_and_resize(ratio):
+        def function(photo_bytes):
+            pixels = tf.io.decode_jpeg(
+                photo_bytes, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
+            )
+            return resize_photo(pixels, SIZE)
+
+        return tf.function(function, autograph=False)
+
+    full_decode, quarter_decode = decode_and_resize(1), decode_and_resize(4)
 
     decode = tf.function(lambda photo_bytes: decode_photo(photo_bytes, SIZE), autograph=False)
     return {
         "photo": lambda: decode(photo_bytes),
         "full decode": lambda: full_decode(photo_bytes),
+        "photo 12": lambda: decode(medium),
+        "decode and resize 12": lambda: quarter_decode(medium),
         "decode at 1/8": lambda: tf.io.decode_jpeg(
             photo_bytes, channels=3, ratio=8, dct_method="INTEGER_ACCURATE"
         ),
@@ -378,7 +391,8 @@ def write_page(
         "",
         "A number after a name is the batch size. `predict` and `export` run the network with",
         "`model.predict` and as the exported model. `rank` and `preferences` compare 8 photos",
-        "with each other. `photo`, `full decode` and `decode at 1/8` decode the large JPEG.",
+        "with each other. `photo`, `full decode` and `decode at 1/8` decode the large JPEG,",
+        "`photo 12` and `decode and resize 12` the one of 12 megapixels.",
         f"`matrix products` multiplies {GEMM_SIDE} x {GEMM_SIDE} matrices {GEMM_COUNT} times.",
         "`one pass` runs the encoder in TensorFlow on all photos at once, and `ONNX` runs it in",
         "ONNX Runtime.",

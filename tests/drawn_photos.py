@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,23 @@ def exif(orientation: int, order: str = "<") -> bytes:
     entries += struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, 2)
     return b"Exif\0\0" + head + entries + bytes(4)
+
+
+def app1(content: bytes) -> bytes:
+    """Returns the APP1 segment of a JPEG with this content."""
+    return b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    """Returns a chunk of a PNG."""
+    checked = name + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def png_header(height: int, width: int) -> bytes:
+    """Returns the start of a PNG of a size, without pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
 
 
 def mutate(photo_bytes: bytes, generator: np.random.Generator) -> bytes:
@@ -82,6 +100,25 @@ ENCODED = {
     "webp_lossless_alpha": encode(_with_alpha(), "WEBP", lossless=True),
 }
 # Files that are refused.
+# Why each is not valid, the values of `Reason`: 1 empty, 2 not an image, 3 format not supported,
+# 4 truncated, 6 animation, 7 damaged.
+BROKEN_REASONS = {
+    "empty": 1,
+    "text": 2,
+    "html_named_jpg": 2,
+    "tiff": 3,
+    "random": 2,
+    "jpeg_start": 4,
+    "jpeg_header": 4,
+    "webp_animated": 6,
+    "webp_unknown": 7,
+    "jpeg_truncated": 4,
+    "png_truncated": 4,
+    "bmp_truncated": 4,
+    "gif_truncated": 4,
+    "webp_truncated": 4,
+    "webp_lossless_truncated": 4,
+}
 BROKEN = {
     "empty": b"",
     "text": b"a photo",

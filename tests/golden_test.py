@@ -26,7 +26,11 @@ def test_the_card_describes_the_model(exported_path, exported):
     assert card["training"] == {"preset": "tiny"}
     assert card["signatures"]["score"] == {
         "inputs": {"photo_bytes": "string [None]"},
-        "outputs": {"score": "float32 [None]", "valid": "bool [None]"},
+        "outputs": {
+            "score": "float32 [None]",
+            "valid": "bool [None]",
+            "reason": "int32 [None]",
+        },
     }
     assert set(card["signatures"]) == set(exported.signatures) == set(card["golden"])
 

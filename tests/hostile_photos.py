@@ -18,7 +18,8 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tests.drawn_photos import ENCODED, PHOTO, encode, exif, mutate
+from tests.drawn_photos import ENCODED, PHOTO, app1, encode, exif, mutate, png_chunk
+from tests.icc_profiles import PROFILES, grey_profile
 
 BATCH_SIZE = 32
 # A process that hangs ends itself after this, and says where it was.
@@ -30,10 +31,13 @@ SOURCES = {
     "jpeg_restarts": encode(PHOTO, "JPEG", restart_marker_blocks=2),
     "png_exif": encode(PHOTO, "PNG", exif=exif(6, ">")),
     "webp_exif": encode(PHOTO, "WEBP", exif=exif(6)),
+    "jpeg_profile": encode(PHOTO, "JPEG", icc_profile=PROFILES["display_p3"]),
+    "png_profile": encode(PHOTO, "PNG", icc_profile=PROFILES["table"]),
+    "webp_profile": encode(PHOTO, "WEBP", icc_profile=PROFILES["rec2020"]),
 }
 CONTROLS = ("jpeg_progressive", "png_alpha")
-# 9,999 by 9,999 is within the limit of pixels: a decoder that believes it takes 600 MB in colour.
-LARGEST = 9_999
+# This square is within the limit of pixels: a decoder that believes it takes 600 MB in colour.
+LARGEST = 14_141
 SIDES = (0, 1, 2, 500, LARGEST, 10_001, 16_383, 65_535, 2**24, 2**31 - 1, 2**32 - 1)
 
 
@@ -97,8 +101,45 @@ def put_exif(photo_bytes, body, generator):
     return photo_bytes[:2] + b"\xff\xe1" + struct.pack(">H", size) + body + photo_bytes[2:]
 
 
-def png_chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+def add_profile(photo_bytes, generator):
+    """A damaged profile, in parts of any order and number, or compressed."""
+    profiles = [*PROFILES.values(), grey_profile(2.2)]
+    profile = profiles[generator.integers(len(profiles))]
+    if generator.random() < 0.8:
+        profile = generator.choice([mutate, truncate, flip_bits])(profile, generator)
+    if photo_bytes.startswith(b"\x89PNG"):
+        chunk = png_chunk(b"iCCP", b"name\0\0" + flip_some(zlib.compress(profile), generator))
+        others = [(b"gAMA", 4), (b"cHRM", 32), (b"cICP", 4), (b"sRGB", 1)]
+        for name, size in others:
+            if generator.random() < 0.3:
+                content = generator.bytes(int(generator.choice([size, size, 0, 99])))
+                chunk += png_chunk(name, content)
+        return photo_bytes[:33] + chunk + photo_bytes[33:]
+    if photo_bytes.startswith(b"RIFF"):
+        return photo_bytes + b"ICCP" + struct.pack("<I", len(profile)) + profile
+    size = int(generator.choice([50, 200, 5000]))
+    parts = [profile[at : at + size] for at in range(0, len(profile), size)]
+    segments = [
+        app1(b"ICC_PROFILE\0" + bytes([place % 256, len(parts) % 256]) + parts[place])
+        for place in generator.integers(0, max(len(parts), 1), len(parts))
+    ]
+    joined = b"".join(segments).replace(b"\xff\xe1", b"\xff\xe2")
+    return photo_bytes[:2] + joined + photo_bytes[2:]
+
+
+def flip_some(data, generator):
+    return flip_bits(data, generator) if generator.random() < 0.3 else data
+
+
+def change_end(photo_bytes, generator):
+    """Another end, or none, and bytes between the markers of a JPEG."""
+    kept = len(photo_bytes) - int(generator.choice([0, 1, 2, 4, 12, 30, 300]))
+    ends = (b"", bytes(9), b"\xff\xd9", b"rubbish", b"\xff\xd0\xff\xd9", b"\xff" * 40)
+    fills = (b"", b"\xff" * 9, bytes(70), b"\xff\x01")
+    end, fill = (options[generator.integers(len(options))] for options in (ends, fills))
+    if not photo_bytes.startswith(b"\xff\xd8"):
+        fill = b""
+    return photo_bytes[:2] + fill + photo_bytes[2 : max(kept, 2)] + end
 
 
 def claim_size(photo_bytes, generator):
@@ -151,6 +192,8 @@ MUTATIONS = (
     swap_header,
     splice,
     add_exif,
+    add_profile,
+    change_end,
     claim_size,
     mend_checksums,
     lambda photo_bytes, generator: flip_bits(claim_size(photo_bytes, generator), generator),
@@ -184,6 +227,7 @@ def score_batch(score, number):
         "controls_valid": answers["valid"][places].tolist(),
         "scores": np.delete(answers["score"], places).tolist(),
         "valid": np.delete(answers["valid"], places).tolist(),
+        "reasons": np.delete(answers["reason"], places).tolist(),
         "peak_bytes": peak_bytes(),
     }
 

@@ -12,9 +12,9 @@ from tests.hostile_photos import MUTATIONS, SOURCES, make_batch
 from tests.signature_calls import make_model, save
 
 ROOT = pathlib.Path(__file__).parents[1]
-MOST_SECONDS = 10
-# TensorFlow and the model take 1 GB of this.
-MOST_BYTES = 1_500_000_000
+MOST_SECONDS = 5
+# TensorFlow and the model take 1 GB of this, and two photos of 200 megapixels the rest.
+MOST_BYTES = 2_600_000_000
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def version(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_hostile_photos_do_no_harm(version, tmp_path, count):
     alone, *batches = score_hostile_photos(version, count, tmp_path)
     valid = np.concatenate([batch["valid"] for batch in batches])
@@ -39,7 +39,7 @@ def score_hostile_photos(version, count, folder):
     """Returns the lines that the process prints. The last one shows where it ended."""
     command = [sys.executable, "-m", "tests.hostile_photos", version, str(count)]
     with open(folder / "lines", "w") as lines, open(folder / "errors", "w") as errors:
-        result = subprocess.run(command, cwd=ROOT, stdout=lines, stderr=errors, timeout=300)
+        result = subprocess.run(command, cwd=ROOT, stdout=lines, stderr=errors, timeout=3600)
     lines = (folder / "lines").read_text().splitlines()
     end = lines[-1:], (folder / "errors").read_text()[-2000:]
     assert result.returncode == 0, end
@@ -54,6 +54,7 @@ def check_batch(batch, alone):
     # Not a number is neither.
     assert ((scores >= 0) & (scores <= 1)).all(), place
     np.testing.assert_array_equal(scores[~valid], 0.5, place)
+    np.testing.assert_array_equal(np.array(batch["reasons"]) == 0, valid, place)
     assert batch["seconds"] < MOST_SECONDS, place
     assert batch["peak_bytes"] < MOST_BYTES, place
 

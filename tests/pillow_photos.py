@@ -16,8 +16,12 @@ PILLOW_TOLERANCE = 1.01
 TURN_TOLERANCE = 1e-3
 # Pixels of a side.
 SIZE = 48
-# The library's decoding, traced, since most tests decode several photos.
-DECODE = tf.function(decode_photo, autograph=False)
+_TRACED = tf.function(decode_photo, autograph=False)
+
+
+def DECODE(photo_bytes: bytes, *arguments: object, **options: object) -> tf.Tensor:  # noqa: N802
+    """Decodes a photo by the library, traced once for all photos with the same options."""
+    return _TRACED(tf.constant(photo_bytes), *arguments, **options)
 
 
 def pillow_photo(photo_bytes: bytes) -> Image.Image:

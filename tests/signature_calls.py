@@ -10,7 +10,7 @@ from tensorflow.core.framework.attr_value_pb2 import NameAttrList
 from keras_series.export import ServingModule, bradley_terry_strengths
 from keras_series.models import from_preset
 from keras_series.photos import decode_photos, resize_photo
-from tests.drawn_photos import BROKEN, draw_photo, encode
+from tests.drawn_photos import BROKEN, BROKEN_REASONS, draw_photo, encode
 
 IMAGE_SIZE = 48
 TOLERANCE = 1e-4
@@ -64,6 +64,12 @@ def feed_pixel_pairs(start, count):
     }
 
 
+def reasons_of(photos):
+    """The reasons that broken photos have by the way they were broken; 0 for the others."""
+    reasons = {photo: BROKEN_REASONS[name] for name, photo in BROKEN.items()}
+    return np.array([reasons.get(photo, 0) for photo in photos], np.int32)
+
+
 class Live:
     """What the signatures are to answer, worked out by the Keras model without any of them."""
 
@@ -75,15 +81,17 @@ class Live:
         embedding_b, valid_b = self._embed(photo_b_bytes)
         valid = valid_a & valid_b
         preference = self.compare(embedding_a, embedding_b)["preference"]
-        return {"preference": np.where(valid, preference, 0.5), "valid": valid}
+        reason = np.where(valid_a, reasons_of(photo_b_bytes), reasons_of(photo_a_bytes))
+        return {"preference": np.where(valid, preference, 0.5), "valid": valid, "reason": reason}
 
     def score(self, photo_bytes):
         embeddings, valid = self._embed(photo_bytes)
-        return {"score": np.where(valid, self._score(embeddings), 0.5), "valid": valid}
+        score = np.where(valid, self._score(embeddings), 0.5)
+        return {"score": score, "valid": valid, "reason": reasons_of(photo_bytes)}
 
     def embed(self, photo_bytes):
         embeddings, valid = self._embed(photo_bytes)
-        return {"embedding": embeddings, "valid": valid}
+        return {"embedding": embeddings, "valid": valid, "reason": reasons_of(photo_bytes)}
 
     def score_and_embed(self, photo_bytes):
         return {**self.score(photo_bytes), **self.embed(photo_bytes)}
@@ -112,7 +120,8 @@ class Live:
         # Best first, then those that are not valid, then those that are not meant.
         order = np.lexsort([-strength, ~valid, np.arange(len(photos)) >= count])
         rank = np.where(np.arange(len(photos)) < count, np.argsort(order) + 1, 0)
-        return {"preference": preference, "strength": strength, "rank": rank, "valid": valid}
+        outputs = {"preference": preference, "strength": strength, "rank": rank, "valid": valid}
+        return {**outputs, "reason": np.where(rank > 0, reasons_of(photos), 0)}
 
     def _score(self, embeddings):
         return self.compare(embeddings, self._model.reference_embedding)["preference"]

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 MODEL_FILE = "saved_model.pb"
 # What `ExportedModel.embed` and `ExportedModel.compare` run.
-SIGNATURES_USED = ("compare", "score_and_embed")
+SCORE_AND_EMBED = "score_and_embed"
+SIGNATURES_USED = ("compare", SCORE_AND_EMBED)
 _PAIRS_PER_CALL = 4096
 
 
@@ -64,14 +65,29 @@ class ExportedModel:
             mean training photo); and `valid`, boolean `[F]`, false where a photo cannot be decoded
             and its numbers mean nothing.
         """
+        outputs = self.describe(photo_bytes, progress)
+        return outputs["embedding"], outputs["score"], outputs["valid"]
+
+    def describe(
+        self, photo_bytes: Iterable[bytes], progress: tqdm | None = None
+    ) -> dict[str, np.ndarray]:
+        """Runs the signature `score_and_embed` on photos, `batch_size` at a time.
+
+        Args:
+            photo_bytes: Iterable of F encoded photos. Only one batch is in memory at a time.
+            progress: `tqdm` bar, updated by the number of photos. Defaults to none.
+
+        Returns:
+            The outputs of the signature by name: `embedding`, float32 `[F, 128]`; `score`, float32
+            `[F]`; `valid`, boolean `[F]`; and `reason`, int32 `[F]`, the values of
+            `keras_series.photos.Reason`.
+        """
         batches = []
         for batch in _batches(photo_bytes, self.batch_size):
-            outputs = self.run("score_and_embed", photo_bytes=batch)
-            batches.append([outputs[name] for name in ("embedding", "score", "valid")])
+            batches.append(self.run(SCORE_AND_EMBED, photo_bytes=batch))
             if progress is not None:
                 progress.update(len(batch))
-        embeddings, scores, valid = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        return embeddings, scores, valid
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def compare(self, embedding_a: np.ndarray, embedding_b: np.ndarray) -> np.ndarray:
         """Compares pairs of photos by their embeddings.

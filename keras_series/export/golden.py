@@ -22,7 +22,7 @@ from keras_series.export.serving_module import NEUTRAL
 from keras_series.export.signatures import DEFAULT, SIGNATURES, Signature, Tensor
 from keras_series.export.warmup import read_warmup, replay_warmup
 from keras_series.models import SeriesPreferenceModel
-from keras_series.photos import decode_photos, resize_photo
+from keras_series.photos import decode_photos_with_reasons, resize_photo
 
 PHOTOS = pathlib.Path("assets.extra", "golden")
 CARD = "model.json"
@@ -50,7 +50,9 @@ def golden_cases(model: SeriesPreferenceModel, photos: Mapping[str, bytes]) -> d
         written as JSON. Photos appear by their file names.
     """
     names, image_size, resize = list(photos), model.encoder.image_size, model.encoder.resize
-    decoded, valid = decode_photos(tf.constant(list(photos.values())), image_size, resize)
+    photo_bytes = tf.constant(list(photos.values()))
+    decoded, reasons = decode_photos_with_reasons(photo_bytes, image_size, resize)
+    valid = reasons == 0
     reference = model.reference_embedding
     embedding = np.where(valid[:, None], model.embed(decoded, training=False), reference)
     pairs = valid[:, None] & valid[None, :]
@@ -62,15 +64,21 @@ def golden_cases(model: SeriesPreferenceModel, photos: Mapping[str, bytes]) -> d
         "preference": {
             "preference": tf.linalg.diag_part(tf.reverse(matrix, [1])),
             "valid": tf.linalg.diag_part(tf.reverse(pairs, [1])),
+            "reason": tf.where(valid, reasons[::-1], reasons),
         },
-        "score": {"score": model.compare(embedding, reference), "valid": valid},
+        "score": {
+            "score": model.compare(embedding, reference),
+            "valid": valid,
+            "reason": reasons,
+        },
         "rank": {
             "preference": matrix[None],
             "strength": strength,
             "rank": rank_by(strength, valid[None], tf.ones_like(valid)[None]),
             "valid": valid[None],
+            "reason": reasons[None],
         },
-        "embed": {"embedding": embedding, "valid": valid},
+        "embed": {"embedding": embedding, "valid": valid, "reason": reasons},
         "compare": {"preference": model.compare(embedding, embedding[::-1])},
         "score_pixels": {"score": model.compare(from_pixels, reference)},
         "preference_pixels": {"preference": model.compare(from_pixels[:1], from_pixels[1:])},

@@ -53,7 +53,7 @@ def export(
         model: A `SeriesPreferenceModel` with its reference embedding set.
         base: Folder of the model's versions. It is created if it does not exist.
         version: Positive integer. Defaults to one more than the greatest version in `base`.
-        max_pixels: Integer, see `ServingModule`. Defaults to 100 million.
+        max_pixels: Integer, see `ServingModule`. Defaults to 200 million.
         keep_variables: Boolean, see `ServingModule`. Defaults to `False`.
         provenance: Dictionary added to `model.json`: how the model was trained and evaluated.
             Defaults to none.

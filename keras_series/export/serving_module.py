@@ -12,7 +12,7 @@ from keras_series.export.bradley_terry import bradley_terry_strengths, rank_by
 from keras_series.export.folding import fold_encoder
 from keras_series.export.signatures import DEFAULT, SIGNATURES
 from keras_series.models import SeriesPreferenceModel
-from keras_series.photos import MAX_PIXELS, decode_photos, resize_photo
+from keras_series.photos import MAX_PIXELS, decode_photos_with_reasons, resize_photo
 
 # The preference or score of a photo that cannot be decoded.
 NEUTRAL = 0.5
@@ -34,12 +34,13 @@ class ServingModule(tf.Module):
     Examples never mix along the batch, so a server may put the requests of several clients into one
     batch. Each photo passes the encoder separately, several in parallel: its numbers are identical
     to the last bit in every batch. A photo that cannot be decoded does not pass the encoder. It has
-    `valid` false, the reference embedding, and therefore the neutral answer 0.5 to everything.
+    `valid` false, a `reason` (see `keras_series.photos.Reason`), the reference embedding, and
+    therefore the neutral answer 0.5 to everything.
 
     Args:
         model: A `SeriesPreferenceModel`.
         max_pixels: Integer. Photos with more pixels are refused by their header, before decoding.
-            Defaults to 100 million.
+            Defaults to 200 million.
         keep_variables: Boolean. Keeps the weights as variables, so that the loaded model can be
             trained further (`model_variables`, and `trainable_variables` of each signature). Photos
             then pass the encoder as one batch, so that gradients flow; the last bit may differ.
@@ -109,15 +110,20 @@ class ServingModule(tf.Module):
     def _preference(self, inputs):
         # Both sides pass the encoder in one batch.
         photo_bytes = tf.concat([inputs["photo_a_bytes"], inputs["photo_b_bytes"]], axis=0)
-        embeddings, valid = self._embed_bytes(photo_bytes)
+        embeddings, valid, reasons = self._embed_bytes(photo_bytes)
         valid_a, valid_b = tf.split(valid, 2)
         valid = valid_a & valid_b
+        reason_a, reason_b = tf.split(reasons, 2)
         preference = self._compare(*tf.split(embeddings, 2))
-        return {"preference": tf.where(valid, preference, NEUTRAL), "valid": valid}
+        return {
+            "preference": tf.where(valid, preference, NEUTRAL),
+            "valid": valid,
+            "reason": tf.where(valid_a, reason_b, reason_a),
+        }
 
     def _score(self, inputs):
-        embeddings, valid = self._embed_bytes(inputs["photo_bytes"])
-        return {"score": self._scores(embeddings), "valid": valid}
+        embeddings, valid, reason = self._embed_bytes(inputs["photo_bytes"])
+        return {"score": self._scores(embeddings), "valid": valid, "reason": reason}
 
     def _rank(self, inputs):
         photo_bytes = inputs["photo_bytes"]
@@ -125,7 +131,7 @@ class ServingModule(tf.Module):
         counted = tf.sequence_mask(inputs["photo_count"], shape[1])
         # A server pads with copies of a photo. An empty photo costs nothing.
         photo_bytes = tf.where(counted, photo_bytes, "")
-        embeddings, valid = self._embed_bytes(tf.reshape(photo_bytes, [-1]))
+        embeddings, valid, reasons = self._embed_bytes(tf.reshape(photo_bytes, [-1]))
         valid = tf.reshape(valid, shape)
         preferences = self._compare_all(tf.reshape(embeddings, [*tf.unstack(shape), self._units]))
         compared = valid[:, :, tf.newaxis] & valid[:, tf.newaxis, :]
@@ -136,15 +142,21 @@ class ServingModule(tf.Module):
             "strength": strengths,
             "rank": rank_by(strengths, valid, counted),
             "valid": valid,
+            "reason": tf.where(counted, tf.reshape(reasons, shape), 0),
         }
 
     def _embedding(self, inputs):
-        embeddings, valid = self._embed_bytes(inputs["photo_bytes"])
-        return {"embedding": embeddings, "valid": valid}
+        embeddings, valid, reason = self._embed_bytes(inputs["photo_bytes"])
+        return {"embedding": embeddings, "valid": valid, "reason": reason}
 
     def _score_and_embedding(self, inputs):
-        embeddings, valid = self._embed_bytes(inputs["photo_bytes"])
-        return {"score": self._scores(embeddings), "embedding": embeddings, "valid": valid}
+        embeddings, valid, reason = self._embed_bytes(inputs["photo_bytes"])
+        return {
+            "score": self._scores(embeddings),
+            "embedding": embeddings,
+            "valid": valid,
+            "reason": reason,
+        }
 
     def _compared(self, inputs):
         return {"preference": self._compare(inputs["embedding_a"], inputs["embedding_b"])}
@@ -157,10 +169,11 @@ class ServingModule(tf.Module):
         return {"preference": self._compare(*tf.split(embeddings, 2))}
 
     def _embed_bytes(self, photo_bytes):
-        photos, valid = decode_photos(
+        photos, reasons = decode_photos_with_reasons(
             photo_bytes, self._image_size, resize=self._resize, max_pixels=self._max_pixels
         )
-        return self._embed(photos, valid), valid
+        valid = reasons == 0
+        return self._embed(photos, valid), valid, reasons
 
     def _embed_pixels(self, *batches):
         resized = [resize_photo(pixels, self._image_size, self._resize) for pixels in batches]

@@ -78,6 +78,8 @@ _PHOTOS = Tensor("string", ("B",))
 _PIXELS = Tensor("uint8", ("B", "H", "W", 3))
 _EMBEDDINGS = Tensor("float32", ("B", "E"))
 _VALID = Tensor("bool", ("B",))
+_REASON = Tensor("int32", ("B",))
+_STATE = {"valid": _VALID, "reason": _REASON}
 _SCORE = Tensor("float32", ("B",), "P(preferred to the mean training photo)")
 _PREFERENCE = Tensor("float32", ("B",), "P(a is preferred to b)")
 
@@ -85,9 +87,9 @@ _SIGNATURES = (
     Signature(
         "preference",
         {"photo_a_bytes": _PHOTOS, "photo_b_bytes": _PHOTOS},
-        {"preference": _PREFERENCE, "valid": _VALID},
+        {"preference": _PREFERENCE, **_STATE},
     ),
-    Signature("score", {"photo_bytes": _PHOTOS}, {"score": _SCORE, "valid": _VALID}),
+    Signature("score", {"photo_bytes": _PHOTOS}, {"score": _SCORE, **_STATE}),
     Signature(
         "rank",
         {
@@ -99,13 +101,18 @@ _SIGNATURES = (
             "strength": Tensor("float32", ("B", "N"), "Bradley-Terry log-odds"),
             "rank": Tensor("int32", ("B", "N"), "1 is best, 0 past the count"),
             "valid": Tensor("bool", ("B", "N")),
+            "reason": Tensor("int32", ("B", "N")),
         },
     ),
-    Signature("embed", {"photo_bytes": _PHOTOS}, {"embedding": _EMBEDDINGS, "valid": _VALID}),
+    Signature(
+        "embed",
+        {"photo_bytes": _PHOTOS},
+        {"embedding": _EMBEDDINGS, **_STATE},
+    ),
     Signature(
         "score_and_embed",
         {"photo_bytes": _PHOTOS},
-        {"score": _SCORE, "embedding": _EMBEDDINGS, "valid": _VALID},
+        {"score": _SCORE, "embedding": _EMBEDDINGS, **_STATE},
     ),
     Signature(
         "compare",

@@ -10,23 +10,28 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_series.photos.byte_strings import count_of, length_of, number_at, text_at
+from keras_series.photos.colour import convert_to_srgb
 from keras_series.photos.headers import (
     PhotoFormat,
     bmp_palette,
     first_gif_frame,
     is_animated_webp,
-    number_at,
     read_format,
-    read_orientation,
     read_size,
     require,
     require_few_png_texts,
-    require_proportionate_jpeg,
 )
+from keras_series.photos.jpeg import decode_jpeg
+from keras_series.photos.metadata import find_blocks
+from keras_series.photos.orientation import read_orientation
+from keras_series.photos.reasons import failure_reason
 from keras_series.photos.resizing import MEAN_COLOUR, check_resize, resize_extent
 
 # Default limit on height * width of a photo that is decoded.
-MAX_PIXELS = 100_000_000
+# Every camera on sale: phones reach 200 megapixels.
+MAX_PIXELS = 200_000_000
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 @tf.autograph.experimental.do_not_convert
@@ -48,7 +53,7 @@ def decode_photo(
         photo_bytes: Scalar string tensor or `bytes`. The encoded photo.
         image_size: Integer, at least 1. Side of the result in pixels. Defaults to 224.
         resize: String, `"crop"` or `"pad"`, see `resize_photo`. Defaults to `"crop"`.
-        max_pixels: Integer, at least 1. Largest height * width that is decoded. Defaults to 100
+        max_pixels: Integer, at least 1. Largest height * width that is decoded. Defaults to 200
             million.
 
     Returns:
@@ -76,8 +81,9 @@ def decode_photo(
     is_allowed = tf.reduce_all(size > 0) & (size[0] * size[1] <= max_pixels)
     expected = f"a photo of 1 to {max_pixels} pixels (max_pixels)"
     photo_bytes = require(is_allowed, photo_bytes, expected, ["height and width", size])
+    blocks = find_blocks(photo_bytes, photo_format)
     decoders = {
-        PhotoFormat.JPEG: lambda: _decode_jpeg(photo_bytes, size, image_size, resize),
+        PhotoFormat.JPEG: lambda: decode_jpeg(photo_bytes, size, image_size, resize, blocks),
         PhotoFormat.PNG: lambda: _decode_png(photo_bytes),
         PhotoFormat.WEBP: lambda: _decode_webp(photo_bytes),
         PhotoFormat.GIF: lambda: _whole(tf.io.decode_gif(photo_bytes)[0]),
@@ -85,8 +91,9 @@ def decode_photo(
     }
     pixels, extent = tf.switch_case(photo_format, decoders)
     square = resize_extent(pixels[tf.newaxis], extent, image_size, resize)[0]
+    square = convert_to_srgb(square, photo_bytes, blocks)
     # Both resizes are symmetric, so the small square can be turned instead of the photo.
-    return _turn_upright(square, read_orientation(photo_bytes, photo_format))
+    return _turn_upright(square, read_orientation(photo_bytes, blocks))
 
 
 @tf.autograph.experimental.do_not_convert
@@ -106,7 +113,7 @@ def decode_photos(
             zero.
         image_size: Integer, at least 1. Side of the results in pixels. Defaults to 224.
         resize: String, `"crop"` or `"pad"`, see `resize_photo`. Defaults to `"crop"`.
-        max_pixels: Integer, at least 1. Largest height * width that is decoded. Defaults to 100
+        max_pixels: Integer, at least 1. Largest height * width that is decoded. Defaults to 200
             million.
 
     Returns:
@@ -123,13 +130,48 @@ def decode_photos(
     >>> photos.shape, valid.numpy().tolist()
     (TensorShape([2, 32, 32, 3]), [True, False])
     """
+    photos, reasons = decode_photos_with_reasons(photo_bytes, image_size, resize, max_pixels)
+    return photos, reasons == 0
+
+
+@tf.autograph.experimental.do_not_convert
+def decode_photos_with_reasons(
+    photo_bytes: tf.Tensor | Sequence[bytes],
+    image_size: int = 224,
+    resize: str = "crop",
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes a batch of photos like `decode_photos`, and says why a photo is not valid.
+
+    Args:
+        photo_bytes: String tensor `[B]` or a sequence of `bytes`. The encoded photos; B may be
+            zero.
+        image_size: Integer, at least 1. Side of the results in pixels. Defaults to 224.
+        resize: String, `"crop"` or `"pad"`, see `resize_photo`. Defaults to `"crop"`.
+        max_pixels: Integer, at least 1. Largest height * width that is decoded. Defaults to 200
+            million.
+
+    Returns:
+        A tuple `(photos, reasons)`: a float32 tensor `[B, image_size, image_size, 3]`, RGB 0-255,
+        and an int32 tensor `[B]` of `Reason`, 0 where the photo is valid.
+
+    Raises:
+        ValueError: If an argument is invalid.
+
+    Example:
+
+    >>> good = tf.io.encode_png(tf.zeros([40, 60, 3], tf.uint8))
+    >>> _, reasons = decode_photos_with_reasons(tf.stack([good, "no photo", ""]), image_size=32)
+    >>> reasons.numpy().tolist()
+    [0, 2, 1]
+    """
     _check_arguments(image_size, resize, max_pixels)
     photo_bytes = _as_strings(photo_bytes, rank=1)
     options = {"image_size": image_size, "resize": resize, "max_pixels": max_pixels}
-    if tf.executing_eagerly():
-        # Eagerly, the dataset's map function would be traced again on every call.
-        return _traced_decode_batch(tuple(options.items()))(photo_bytes)
-    return _decode_batch(photo_bytes, **options)
+    # Traced once in a process: eager calls, datasets and all signatures of an export share it.
+    photos, reasons = _traced_decode_batch(tuple(options.items()))(photo_bytes)
+    photos = tf.ensure_shape(photos, [*photo_bytes.shape, image_size, image_size, 3])
+    return photos, tf.ensure_shape(reasons, photo_bytes.shape)
 
 
 def _check_arguments(image_size: int, resize: str, max_pixels: int) -> None:
@@ -166,7 +208,18 @@ def _decode_batch(photo_bytes, image_size, **options):
     rows = tf.scatter_nd(places[:, tf.newaxis], tf.range(1, row_count + 1), [count + 1])[:-1]
     valid = rows > 0
     photos = tf.gather(photos, tf.where(valid, rows, row_count) - 1)
-    return tf.ensure_shape(photos, [*photo_bytes.shape, image_size, image_size, 3]), valid
+    photos = tf.ensure_shape(photos, [*photo_bytes.shape, image_size, image_size, 3])
+    return photos, _reasons(photo_bytes, valid, options["max_pixels"])
+
+
+def _reasons(photo_bytes, valid, max_pixels):
+    failed = tf.where(~valid)
+    reasons = tf.map_fn(
+        lambda place: failure_reason(photo_bytes[place[0]], max_pixels),
+        failed,
+        fn_output_signature=tf.int32,
+    )
+    return tf.scatter_nd(failed, reasons, tf.shape(valid, out_type=tf.int64))
 
 
 @functools.lru_cache(maxsize=16)
@@ -178,25 +231,24 @@ def _traced_decode_batch(options):
     )
 
 
-def _decode_jpeg(photo_bytes, size, image_size, resize):
-    """Returns pixels, uint8 `[H, W, 3]`, and the photo's extent in them, float64 `[2]`."""
-    photo_bytes = require_proportionate_jpeg(photo_bytes, size)
-    side = tf.reduce_min(size) if resize == "crop" else tf.reduce_max(size)
-    ratios = (1, 2, 4, 8)
-    is_enough = tf.stack([side >= 2 * image_size * ratio for ratio in ratios[1:]])
-    choice = tf.reduce_sum(tf.cast(is_enough, tf.int32))
-    # The accurate DCT is bit-identical to Pillow's; the default differs by up to 4 levels.
-    decode = functools.partial(
-        tf.io.decode_jpeg, photo_bytes, channels=3, dct_method="INTEGER_ACCURATE"
-    )
-    pixels = tf.switch_case(choice, [functools.partial(decode, ratio=ratio) for ratio in ratios])
-    # Not the shape of `pixels`, whose last row and column may cover fewer than `ratio` pixels.
-    extent = tf.cast(size, tf.float64) / tf.cast(tf.gather(ratios, choice), tf.float64)
-    return tf.ensure_shape(pixels, [None, None, 3]), extent
-
-
 def _decode_png(photo_bytes):
+    # Viewers show a photo whose end chunk is missing or cut; the decoder refuses it.
+    photo_bytes = tf.cond(
+        count_of(photo_bytes, _PNG_END[4:]) == 0,
+        lambda: _with_png_end(photo_bytes),
+        lambda: photo_bytes,
+    )
     return _whole(tf.io.decode_png(require_few_png_texts(photo_bytes), channels=3))
+
+
+def _with_png_end(photo_bytes):
+    # The first four bytes are zeros, as the end of the chunk before may be.
+    sizes = range(5, len(_PNG_END))
+    length = length_of(photo_bytes)
+    ends = [text_at(photo_bytes, tf.maximum(length - k, 0), k) == _PNG_END[:k] for k in sizes]
+    missing = tf.constant([_PNG_END, *(_PNG_END[size:] for size in sizes)])
+    end = tf.gather(missing, tf.argmax(tf.stack([tf.constant(False), *ends])))
+    return tf.strings.join([photo_bytes, end])
 
 
 def _decode_webp(photo_bytes):
@@ -213,7 +265,10 @@ def _decode_bmp(photo_bytes):
     compression = number_at(photo_bytes, 30, 4)
     is_plain = (compression == 0) | (compression == 3)
     photo_bytes = require(is_plain, photo_bytes, "an uncompressed BMP", ["method", compression])
-    pixels = tf.io.decode_bmp(photo_bytes)
+    # Bytes after the end that the header states are not the photo's.
+    stated = number_at(photo_bytes, 2, 4)
+    stated = tf.where(stated > 0, stated, length_of(photo_bytes))
+    pixels = tf.io.decode_bmp(text_at(photo_bytes, 0, stated))
     return _whole(
         tf.cond(
             tf.shape(pixels)[-1] == 1,

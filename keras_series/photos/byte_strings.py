@@ -1,0 +1,66 @@
+"""Numbers and texts at positions of a byte string, in TensorFlow core operations.
+
+Past the end of the string, numbers are 0 and texts are empty.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def text_at(text: tf.Tensor, position: tf.Tensor | int, count: tf.Tensor | int) -> tf.Tensor:
+    """Returns the `count` bytes that start at `position`, as a scalar string tensor."""
+    position = tf.minimum(tf.cast(position, tf.int64), length_of(text))
+    return tf.strings.substr(text, position, tf.cast(count, tf.int64))
+
+
+def length_of(text: tf.Tensor) -> tf.Tensor:
+    """Returns the number of bytes, an int64 scalar tensor."""
+    return tf.cast(tf.strings.length(text), tf.int64)
+
+
+def count_of(text: tf.Tensor, part: bytes) -> tf.Tensor:
+    """Returns how often `part` is in `text`, an int32 scalar tensor."""
+    return tf.size(tf.strings.split(text, part)) - 1
+
+
+def bytes_at(text: tf.Tensor, position: tf.Tensor | int, count: int) -> tf.Tensor:
+    """Returns the `count` bytes that start at `position`, as an int64 tensor `[count]`."""
+    padded = tf.io.decode_raw(text_at(text, position, count), tf.uint8, fixed_length=count)
+    return tf.cast(padded, tf.int64)
+
+
+def number_at(
+    text: tf.Tensor,
+    position: tf.Tensor | int,
+    count: int,
+    big_endian: tf.Tensor | bool = False,
+) -> tf.Tensor:
+    """Returns the unsigned integer in the `count` bytes that start at `position`.
+
+    Args:
+        text: Scalar string tensor.
+        position: Integer or integer scalar tensor, at least 0.
+        count: Integer, at least 1. Number of bytes.
+        big_endian: Boolean or bool scalar tensor. Whether the most significant byte comes first.
+            Defaults to `False`.
+
+    Returns:
+        int64 scalar tensor.
+    """
+    return join_bytes(bytes_at(text, position, count), big_endian)
+
+
+def join_bytes(parts: tf.Tensor, big_endian: tf.Tensor | bool) -> tf.Tensor:
+    """Joins bytes along the last axis to unsigned integers.
+
+    Args:
+        parts: int64 tensor `[..., count]` of bytes.
+        big_endian: Boolean or bool scalar tensor. Whether the most significant byte comes first.
+
+    Returns:
+        int64 tensor `[...]`.
+    """
+    parts = tf.where(big_endian, tf.reverse(parts, [-1]), parts)
+    weights = [256**place for place in range(parts.shape[-1])]
+    return tf.reduce_sum(parts * tf.constant(weights, tf.int64), axis=-1)
