@@ -13,11 +13,11 @@ from absl import flags
 
 from keras_series import cli
 
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder of the run whose best.keras is evaluated. The report is written there."
+_WORKDIR = cli.define_path(
+    "workdir", "Folder of the run whose best.keras is evaluated. The report is written there."
 )
-_MODEL = flags.DEFINE_string(
-    "model", None, "Folder of an exported version, <base>/<version>, to evaluate instead."
+_MODEL = cli.define_path(
+    "model", "Folder of an exported version, <base>/<version>, to evaluate instead."
 )
 _DATASET = flags.DEFINE_string("dataset", None, "TFDS name, such as synthetic_series/scenes.")
 _SPLIT = flags.DEFINE_string(
@@ -26,8 +26,8 @@ _SPLIT = flags.DEFINE_string(
     "Split, such as train or test[:100]. Defaults to test, or to validation if the labels of test "
     "are not published.",
 )
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of prepared datasets. Defaults to ~/tensorflow_datasets."
+_DATA_DIR = cli.define_path(
+    "data_dir", "Folder of prepared datasets. Defaults to ~/tensorflow_datasets."
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Number of photos per call.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.", 0)

@@ -23,21 +23,16 @@ _DATASET = flags.DEFINE_string(
     "training series, synthetic_series/photos, photo_triage, or photo_triage/reviews with the "
     "reviewers' votes and reasons.",
 )
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Directory of prepared TFDS datasets. Defaults to ~/tensorflow_datasets."
+_DATA_DIR = cli.define_path(
+    "data_dir", "Directory of prepared TFDS datasets. Defaults to ~/tensorflow_datasets."
 )
-_MANUAL_DIR = flags.DEFINE_string(
+_MANUAL_DIR = cli.define_path(
     "manual_dir",
-    None,
     "Folder of the files that you provide: your photographs for synthetic_series/photos, your copy "
     "of PhotoTriage for photo_triage. It is only read. Defaults to downloads/manual in --data_dir.",
 )
-_SHEET = flags.DEFINE_string(
-    "sheet", None, "PNG file for a contact sheet of the first series of --split."
-)
-_PHOTOS = flags.DEFINE_string(
-    "photos", None, "Folder to write the photos of the first series of --split to."
-)
+_SHEET = cli.define_path("sheet", "PNG file for a contact sheet of the first series of --split.")
+_PHOTOS = cli.define_path("photos", "Folder to write the photos of the first series of --split to.")
 _SPLIT = flags.DEFINE_string(
     "split",
     None,

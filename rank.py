@@ -2,7 +2,8 @@
 
     python rank.py --model=exported/demo/1 --photos=my_photos --html=ranked.html
 
-Each folder below --photos that has photos (JPEG, PNG, WebP, GIF, BMP) is a series. With --gap=30 a
+Each folder below --photos that has photos (JPEG, PNG, WebP, GIF, BMP) is a series. The first bytes
+of a file say what it is, not its name, and other files are counted with the reason. With --gap=30 a
 new series begins wherever more than thirty seconds lie between two photos. Photos are read and
 never changed.
 """
@@ -11,18 +12,19 @@ from absl import flags
 
 from keras_series import cli
 
-_MODEL = flags.DEFINE_string("model", None, "Folder of an exported version, <base>/<version>.")
-_PHOTOS = flags.DEFINE_string("photos", None, "Folder of photos. Each folder in it is a series.")
+_MODEL = cli.define_path("model", "Folder of an exported version, <base>/<version>.")
+_PHOTOS = cli.define_path("photos", "Folder of photos. Each folder in it is a series.")
 _GAP = flags.DEFINE_float(
     "gap",
     None,
     "Begin a new series wherever more than this many seconds lie between two photos, by the "
-    "capture time in their EXIF data. Photos without one form a separate series.",
+    "capture time in their EXIF data, which may have fractions of a second. Photos without one "
+    "form a separate series.",
     lower_bound=0.0,
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Number of photos per call.", lower_bound=1)
-_HTML = flags.DEFINE_string("html", None, "HTML page to write: the photos, best first.")
-_CSV = flags.DEFINE_string("csv", None, "CSV table to write: series, rank, path, score, sure.")
+_HTML = cli.define_path("html", "HTML page to write: the photos, best first.")
+_CSV = cli.define_path("csv", "CSV table to write: series, rank, path, score, sure, reason.")
 
 
 def main():

@@ -21,7 +21,7 @@ from absl import flags
 
 from keras_series import cli
 
-_FOLDER = flags.DEFINE_string("folder", None, "Folder of the page, its plots and all runs.")
+_FOLDER = cli.define_path("folder", "Folder of the page, its plots and all runs.")
 _TABLES = flags.DEFINE_list("tables", ["1", "2", "3", "4"], "Tables of the paper.")
 flags.register_validator(
     "tables",

@@ -1,6 +1,6 @@
 """Scores and embeds a library of photos with an exported model, on one machine or many.
 
-    python score_photos.py --photos='my_photos/**.jpg' --model=exported/demo/1 --output=scores
+    python score_photos.py --photos=my_photos --model=exported/demo/1 --output=scores
 
 writes Parquet files to --output, with the columns path, score, embedding, valid and error. Photos
 that are in the output already are not scored again: run the same command later to score what has
@@ -27,13 +27,13 @@ from keras_series import cli
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-_PHOTOS = flags.DEFINE_string(
+_PHOTOS = cli.define_path(
     "photos",
-    None,
-    "Glob on any file system that Beam reads. * matches within a folder, ** across folders.",
+    "Local folder of photos, or a glob on any file system that Beam reads. * matches within a "
+    "folder, ** across folders.",
 )
-_MODEL = flags.DEFINE_string("model", None, "Folder of an exported version, <base>/<version>.")
-_OUTPUT = flags.DEFINE_string("output", None, "Folder to which Parquet files are added.")
+_MODEL = cli.define_path("model", "Folder of an exported version, <base>/<version>.")
+_OUTPUT = cli.define_path("output", "Folder to which Parquet files are added.")
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", 32, "Largest number of photos per call.", lower_bound=1
 )
@@ -85,10 +85,11 @@ def format_counts(counts: Mapping[str, int], output: str) -> str:
     found, done = counts["found"], counts["done"]
     if found == done:
         return f"Nothing to do: all {found} photos are in {output} already."
+    skipped = f"{'skipped':<15}{counts['skipped']:>9}\n" if counts["skipped"] else ""
     return (
         f"{'photos found':<15}{found:>9}\n{'already done':<15}{done:>9}\n"
         f"{'scored':<15}{counts['scored']:>9}\n{'not decodable':<15}{counts['undecodable']:>9}\n"
-        f"{'unreadable':<15}{counts['unreadable']:>9}\nWritten to: {output}"
+        f"{'unreadable':<15}{counts['unreadable']:>9}\n{skipped}Written to: {output}"
     )
 
 

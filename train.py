@@ -10,7 +10,7 @@ from absl import flags
 
 from keras_series import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run. Created if it does not exist.")
+_WORKDIR = cli.define_path("workdir", "Folder of the run. Created if it does not exist.")
 _PRESET = flags.DEFINE_string(
     "preset",
     "paper",

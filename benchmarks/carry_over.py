@@ -21,8 +21,8 @@ from keras_series import cli
 if TYPE_CHECKING:
     from keras_series.export import ExportedModel
 
-_MODEL = flags.DEFINE_string("model", None, "Folder of an exported version, <base>/<version>.")
-_PHOTOS = flags.DEFINE_string("photos", None, "Folder of good photographs. They are only read.")
+_MODEL = cli.define_path("model", "Folder of an exported version, <base>/<version>.")
+_PHOTOS = cli.define_path("photos", "Folder of good photographs. They are only read.")
 _COPIES = flags.DEFINE_integer(
     "copies", 3, "Number of degraded copies of each photo, for each kind of fault and severity.", 1
 )
@@ -89,7 +89,7 @@ def main() -> None:
     from tfds_series.synthetic_series import photo_folder
     from tfds_series.synthetic_series.degradations import DEGRADATIONS
 
-    sources, unreadable = photo_folder.find_photos(_PHOTOS.value)
+    sources, left_out = photo_folder.find_photos(_PHOTOS.value)
     if not sources:
         raise ValueError(f"Expected photos in {_PHOTOS.value!r}. Received: none")
     photos = [photo_folder.read_scene(source.path, _EDGE.value) for source in sources]
@@ -103,7 +103,7 @@ def main() -> None:
         rows.append(row)
     print_row("all", percent([*np.mean(rows, axis=0), np.mean(rows)]))
     copies = f"{_COPIES.value} copies of each"
-    print(f"{len(photos)} photos, {copies}; {len(unreadable)} photos could not be read.")
+    print(f"{len(photos)} photos, {copies}; {len(left_out)} files were left out.")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import io
 import os
 import pathlib
 import sys
@@ -23,7 +24,8 @@ def run(main: Callable, *required: str, passes_on: bool = False) -> None:
 
     `--flagfile` is absl's own flag. Positional arguments and missing flags are refused with the
     usage. Errors that a user can fix (`USER_ERRORS`) end the script with their message and exit
-    code 1; `--verbosity=1` shows the traceback.
+    code 1; `--verbosity=1` shows the traceback. Where the encoding of the standard output lacks a
+    character of a file name, the character is escaped.
 
     Args:
         main: Function without arguments. It should import TensorFlow itself, so that `--help`
@@ -53,12 +55,32 @@ def _main(main, rest, passes_on):
     if not flags.FLAGS["verbosity"].present:
         # TFDS and TensorFlow log every file that they open.
         logging.set_verbosity(logging.WARNING)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main(rest) if passes_on else main()
     except USER_ERRORS as error:
         logging.debug("Traceback:", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+class _PathParser(flags.ArgumentParser):
+    def parse(self, argument):
+        return os.path.expanduser(argument)
+
+
+def define_path(name: str, help: str, default: str | None = None) -> flags.FlagHolder:
+    """Defines a flag for a path, in which `~` is the home folder of the user.
+
+    Shells expand `~` at the beginning of a word only, and so not in `--workdir=~/runs`.
+
+    Args:
+        name: String, name of the flag.
+        help: String, text for `--help`.
+        default: String, default path. Defaults to `None`.
+    """
+    return flags.DEFINE(_PathParser(), name, default, help, serializer=flags.ArgumentSerializer())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +108,8 @@ def define_training_flags() -> TrainingFlags:
         dataset=flags.DEFINE_string(
             "dataset", None, "TFDS name with a split validation, such as synthetic_series/scenes."
         ),
-        data_dir=flags.DEFINE_string(
-            "data_dir", None, "Folder of prepared datasets. Defaults to ~/tensorflow_datasets."
+        data_dir=define_path(
+            "data_dir", "Folder of prepared datasets. Defaults to ~/tensorflow_datasets."
         ),
         train_split=flags.DEFINE_string(
             "train_split", "train", "Split to train on, such as train[:1000]."

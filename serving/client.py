@@ -1,14 +1,15 @@
 """Scores, compares and ranks photos with a model on TensorFlow Serving.
 
 Photos are sent unchanged: the server decodes them, whatever their format and orientation. A folder
-means all photos in it. Photos that cannot be read or decoded are reported and do not affect the
-others.
+means all photos in it, at any depth; what else it contains is counted. Photos that cannot be read
+or decoded are reported and do not affect the others.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,16 @@ from serving.transports import PORTS, PredictionError, Server, connect, with_ret
 
 MEGABYTE = 1_000_000
 NO_PHOTO = "not a photo that the model can decode"
+# The values of the output `reason` other than 0, "valid".
+REASONS = {
+    1: "empty",
+    2: "not an image",
+    3: "format not supported",
+    4: "truncated",
+    5: "too large",
+    6: "animation",
+    7: "damaged",
+}
 _EXAMPLES = """examples:
   python -m serving.client score my_photos
   python -m serving.client preference a.jpg b.jpg --label=stable
@@ -30,16 +41,19 @@ _EXAMPLES = """examples:
 class Ranking:
     """Ranks and strengths of the photos of a series, in the order in which they were given.
 
-    Both are `None` for a photo that could not be read or decoded.
+    Ranks and strengths are `None` for a photo that could not be read or decoded.
 
     Args:
         ranks: List of integers. 1 is the best.
         strengths: List of floats, Bradley-Terry log-odds. The difference of two strengths says how
             certain the order of their photos is.
+        reasons: List of strings, why a photo is not valid. `None` for valid photos, and for photos
+            that were not sent.
     """
 
     ranks: list[int | None]
     strengths: list[float | None]
+    reasons: list[str | None]
 
 
 class Client:
@@ -110,12 +124,23 @@ class Client:
         Args:
             photos: Encoded photos.
         """
+        return (value for value, _ in self.iterate_scores_and_reasons(photos))
+
+    def iterate_scores_and_reasons(
+        self, photos: Iterable[bytes]
+    ) -> Iterator[tuple[float | None, str | None]]:
+        """Yields the score of each photo, and the reason where there is none.
+
+        Args:
+            photos: Encoded photos.
+        """
         for batch in self._batches(photos):
             present = [photo for photo in batch if photo]
             outputs = self._predict("score", photo_bytes=present) if present else {}
-            scores = iter(_valid(outputs, "score", len(present)))
+            scores = _valid(outputs, "score", len(present))
+            answers = zip(scores, _reasons(outputs, len(present)), strict=True)
             for photo in batch:
-                yield next(scores) if photo else None
+                yield next(answers) if photo else (None, None)
 
     def preference(self, photo_a: bytes, photo_b: bytes) -> float | None:
         """Returns P(photo a is preferred to photo b).
@@ -148,9 +173,11 @@ class Client:
         places = [place for place, photo in enumerate(series) if photo]
         present = [series[place] for place in places]
         row = self._rank(present) if present else {}
-        columns = [[None] * len(series) for _ in range(2)]
-        for column, name in zip(columns, ("rank", "strength"), strict=True):
-            for place, value in zip(places, _valid(row, name, len(present)), strict=True):
+        count = len(present)
+        answers = (_valid(row, "rank", count), _valid(row, "strength", count), _reasons(row, count))
+        columns = [[None] * len(series) for _ in answers]
+        for column, values in zip(columns, answers, strict=True):
+            for place, value in zip(places, values, strict=True):
                 column[place] = value
         return Ranking(*columns)
 
@@ -190,13 +217,20 @@ def _valid(outputs: Mapping[str, list], name: str, count: int) -> list:
     return [value if is_valid else None for value, is_valid in zip(values, valid, strict=True)]
 
 
+def _reasons(outputs: Mapping[str, list], count: int) -> list[str | None]:
+    """Returns why photos are not valid, and `None` for valid ones and models of old releases."""
+    codes = outputs.get("reason", [0] * count)[:count]
+    return [REASONS.get(code) for code in codes]
+
+
 # The commands. Each yields one row per photo, in the order given.
 
 
 def score(client: Client, files: PhotoFiles) -> Iterator[dict]:
     """Yields rows with `photo` and `score`, or `photo` and `error`."""
-    for path, value in zip(files.paths, client.iterate_scores(files), strict=True):
-        yield _row(path, files.problem(path), score=value)
+    answers = client.iterate_scores_and_reasons(files)
+    for path, (value, reason) in zip(files.paths, answers, strict=True):
+        yield _row(path, files.problem(path) or reason, score=value)
 
 
 def preference(client: Client, files: PhotoFiles) -> Iterator[dict]:
@@ -221,8 +255,9 @@ def preference(client: Client, files: PhotoFiles) -> Iterator[dict]:
 def rank(client: Client, files: PhotoFiles) -> Iterator[dict]:
     """Yields rows with `photo`, `rank` and `strength`, or `photo` and `error`."""
     ranking = client.rank(files)
-    for path, *values in zip(files.paths, ranking.ranks, ranking.strengths, strict=True):
-        yield _row(path, files.problem(path), rank=values[0], strength=values[1])
+    columns = ranking.ranks, ranking.strengths, ranking.reasons
+    for path, rank, strength, reason in zip(files.paths, *columns, strict=True):
+        yield _row(path, files.problem(path) or reason, rank=rank, strength=strength)
 
 
 def _row(path: os.PathLike, problem: str | None, **values: float | None) -> dict:
@@ -249,6 +284,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: With code 2 if the command is invalid.
     """
     options = parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names may have characters that the encoding of the terminal lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # TensorFlow reads this when it is imported; its messages about the CPU are of no use here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:

@@ -2,17 +2,20 @@
 
 import os
 import pathlib
+import sys
 from collections.abc import Iterable, Iterator
 
-SUFFIXES = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"}
+from serving import photo_finder
 
 
 def find_photos(arguments: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
     """Returns the paths of the photos that files and folders refer to.
 
+    What is left out of a folder is counted on the standard error.
+
     Args:
-        arguments: Paths of files and folders. A folder means the photos directly in it, sorted by
-            name and recognised by their suffix (`SUFFIXES`). Files are returned unchecked.
+        arguments: Paths of files and folders. A folder means the photos in it, at any depth, see
+            `photo_finder.iterate_files`. Files are returned unchecked.
 
     Returns:
         List of paths, in the order of `arguments`.
@@ -27,17 +30,22 @@ def find_photos(arguments: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
 
 
 def _photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        expected = ", ".join(sorted(SUFFIXES))
-        raise ValueError(f"Expected photos ({expected}) in {str(folder)!r}. Received: none")
-    return paths
+    found = photo_finder.find_photos(folder)
+    left_out = repr(photo_finder.count_left_out(found.left_out))[1:-1]
+    if not found.photos:
+        expected = ", ".join(photo_finder.FORMATS)
+        raise ValueError(
+            f"Expected photos ({expected}) in {str(folder)!r}. Received: {left_out or 'none'}"
+        )
+    if left_out:
+        print(f"Files skipped in {str(folder)!r}: {left_out}.", file=sys.stderr)
+    return found.photos
 
 
 class PhotoFiles:
     """Photo files that are read one at a time, and the problems met on the way.
 
-    Iterating yields the content of each file, or empty bytes if it cannot be read.
+    Iterating yields the content of each file, or empty bytes if it is not a photo.
 
     Args:
         paths: Paths of the files.
@@ -61,12 +69,11 @@ class PhotoFiles:
 
     def _read(self, path: pathlib.Path) -> bytes:
         try:
+            if reason := photo_finder.reason_left_out(path):
+                raise OSError(0, reason)
             if path.stat().st_size > self._most_bytes:
                 raise OSError(0, f"larger than {self._most_bytes / 1e6:g} MB")
-            photo = path.read_bytes()
+            return path.read_bytes()
         except OSError as error:
             self._problems[path] = error.strerror
             return b""
-        if not photo:
-            self._problems[path] = "empty"
-        return photo

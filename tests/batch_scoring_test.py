@@ -30,9 +30,10 @@ from keras_series.batch_scoring import (
     read_counts,
     score_library,
 )
-from keras_series.batch_scoring.transforms import NOT_DECODABLE
+from keras_series.batch_scoring import rows as parquet_rows
 from keras_series.export import ServingModule
 from keras_series.models import from_preset
+from tests.photo_trees import write_tricky_tree
 
 ROOT = pathlib.Path(__file__).parents[1]
 BROKEN = {"empty.jpg": b"", "page.jpg": b"<html>no photo</html>"}
@@ -57,7 +58,9 @@ def stub(tmp_path_factory):
     @tf.function(input_signature=[spec])
     def score_and_embed(photo_bytes):
         length = tf.cast(tf.strings.length(photo_bytes), tf.float32)
-        return {"score": length, "embedding": length[:, tf.newaxis], "valid": length > 500}
+        valid = length > 500
+        outputs = {"score": length, "embedding": length[:, tf.newaxis], "valid": valid}
+        return {**outputs, "reason": tf.where(valid, 0, 4)}
 
     folder = tmp_path_factory.mktemp("stub")
     module = tf.Module()
@@ -126,7 +129,8 @@ def test_every_file_is_accounted_for(library, locked, exported, tmp_path):
     assert [row["path"] for row in rows] == sorted(map(str, library.rglob("*.jpg")))
     errors = {pathlib.Path(row["path"]).name: row["error"] for row in rows if not row["valid"]}
     assert "Permission denied" in errors.pop("locked.jpg")
-    assert errors == dict.fromkeys(["empty.jpg", "page.jpg", "truncated.jpg"], NOT_DECODABLE)
+    expected = {"empty.jpg": "empty", "page.jpg": "not an image", "truncated.jpg": "truncated"}
+    assert errors == expected
     assert all(row["score"] is row["embedding"] is None for row in rows if not row["valid"])
     assert_scores_match_the_signature(exported, [row for row in rows if row["valid"]])
 
@@ -179,6 +183,49 @@ def test_failed_run_leaves_nothing(library, stub, tmp_path, monkeypatch):
     with pytest.raises(Exception, match="disk full"):
         run(library, stub, tmp_path / "scores")
     assert list((tmp_path / "scores").iterdir()) == []
+
+
+def test_a_folder_is_never_read_as_a_glob(stub, tmp_path):
+    parent = tmp_path / "a [b] * ? c"
+    write_tricky_tree(parent)
+    (tmp_path / "a b" / "photos").mkdir(parents=True)
+    (tmp_path / "a b" / "photos" / "other.jpg").write_bytes(draw(1))
+    options, output = score_photos.parse_options([]), str(parent / "scores [2024]")
+    photos = str(parent / "photos")
+    first = score_library(photos, stub, output, options)
+    assert first == counts(found=6, undecodable=6, skipped=6)
+    assert score_library(photos, stub, output, options) == counts(found=6, done=6, skipped=6)
+    [file] = pathlib.Path(output).iterdir()
+    assert r"caf\udce9.jpg" in {pathlib.Path(row["path"]).name for row in read(file)}
+
+
+def test_the_parts_of_a_folder_make_the_whole(stub, tmp_path):
+    write_tricky_tree(tmp_path)
+    photos, options = str(tmp_path / "photos"), score_photos.parse_options([])
+    parts = [
+        score_library(photos, stub, str(tmp_path / "scores"), options, part, 3) for part in range(3)
+    ]
+    totals = {name: sum(part[name] for part in parts) for name in COUNTS}
+    assert totals == counts(found=6, undecodable=6, skipped=6)
+
+
+@pytest.mark.parametrize("name", ["scores [2024]", "s*", "[a-z]", "a]b[c", "what?"])
+def test_names_of_outputs(name, library, stub, exported, tmp_path):
+    output = tmp_path / name
+    assert run(library, stub, output)["done"] == 0
+    (output / ".run-1.partial").touch()
+    parquet_rows.remove_partial(str(output), "run")
+    assert len(list(output.iterdir())) == 1
+    with pytest.raises(ValueError, match="those of another model"):
+        run(library, exported, output)
+
+
+@pytest.mark.parametrize("name", ["scores [2024]", "s*", "[a-z]", "a]b[c", "what?", "plain"])
+def test_an_escaped_path_matches_itself(name, tmp_path):
+    for each in (name, "scores 2", "scores 2024", "so", "b", "abc", "whats"):
+        (tmp_path / each).touch()
+    matched = FileSystems.match([parquet_rows._escaped(str(tmp_path / name))])[0].metadata_list
+    assert [file.path for file in matched] == [str(tmp_path / name)]
 
 
 def test_leftovers_of_a_killed_run_are_ignored(library, stub, tmp_path):
@@ -271,8 +318,10 @@ def test_invalid_jobs_are_refused_before_they_start(library, exported, tmp_path)
         check_job(photos, str(library), "scores")
     with pytest.raises(ValueError, match=r"signatures missing, as.*Received: .*score_and_embed"):
         check_job(photos, exported, "scores", signature="missing")
-    with pytest.raises(ValueError, match=r"a glob, as '.*photos/\*\*\.jpg'\. Received: the folder"):
-        check_job(str(library), exported, "scores")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"photos \(JPEG, .*\) in '.*empty'\. Received: none"):
+        check_job(str(tmp_path / "empty"), exported, "scores")
+    check_job(str(library), exported, str(tmp_path / "scores"))
     with pytest.raises(OSError, match=r"empty\.jpg"):
         check_job(photos, exported, f"{library}/empty.jpg/scores")
     with pytest.raises(OSError, match=r"a writable folder\. Received: '.*/empty\.jpg'"):
@@ -317,13 +366,20 @@ def test_script_has_nothing_to_do(capsys):
     assert told == "Nothing to do: all 7 photos are in scores already."
 
 
+def test_summary_of_a_folder():
+    told = score_photos.format_counts(counts(found=7, scored=7, skipped=12), "scores")
+    assert re.search(r"^skipped +12$", told, re.MULTILINE)
+    told = score_photos.format_counts(counts(found=7, scored=7), "scores")
+    assert "skipped" not in told
+
+
 def test_script_refuses_unknown_flags(library, stub):
     flags = f"--photos={library}/*.gif", f"--model={stub}", "--output=scores"
     assert "Expected flags only. Received: stray" in script(*flags, "stray").stderr
     assert "or a --runner. Received: batch_sze" in script(*flags, "--batch_sze=3").stderr
     failed = script(*flags)
     assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith("error: Expected a glob that matches photos")
+    assert failed.stderr.splitlines()[-1].startswith("error: Expected a local folder of photos,")
 
 
 def test_missing_beam_is_named():

@@ -1,25 +1,28 @@
-"""Folders of photos as series, and when a photo was taken."""
+"""Folders of photos as series."""
 
 import datetime
 
 import pytest
 from PIL import ExifTags, Image
 
-from keras_series.ranking import capture_time, find_series
+from keras_series.ranking import find_series
+from tests.photo_trees import HEADS, write, write_tricky_tree
 
 NOON = datetime.datetime(2024, 5, 3, 12)
 
 
-def write(path, taken):
-    """Writes a photo with this text as its EXIF capture time."""
+def take(path, seconds=None, zone=None, since=NOON):
+    """Writes a photo that was taken this many seconds after noon; `None` if this is not known."""
     exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = taken
+    if seconds is not None:
+        time = since + datetime.timedelta(seconds=seconds)
+        tags = exif.get_ifd(ExifTags.IFD.Exif)
+        tags[ExifTags.Base.DateTimeOriginal] = f"{time:%Y:%m:%d %H:%M:%S}"
+        tags[ExifTags.Base.SubsecTimeOriginal] = f"{time:%f}"[:3]
+        if zone:
+            tags[ExifTags.Base.OffsetTimeOriginal] = zone
+    path.parent.mkdir(exist_ok=True)
     Image.new("RGB", (4, 4)).save(path, exif=exif.tobytes())
-
-
-def take(path, seconds):
-    """Writes a photo that was taken this many seconds after noon."""
-    write(path, f"{NOON + datetime.timedelta(seconds=seconds):%Y:%m:%d %H:%M:%S}")
 
 
 def names(found):
@@ -27,26 +30,25 @@ def names(found):
 
 
 def test_each_folder_is_a_series(tmp_path):
-    files = ("b/2.JPG", "b/1.png", "a/deep/3.webp", "b/4.HEIC", "b/5.heic", "b/notes")
-    hidden = ("b/._2.jpg", ".thumbnails/1.jpg", "b/@eaDir/1.jpg", ".a.txt")
-    for name in files + hidden:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = find_series(tmp_path)
-    assert found[1] == {".heic": 2, "without a suffix": 1}
-    assert names(found) == {
-        f"{tmp_path / 'a' / 'deep'}": ["3.webp"],
-        f"{tmp_path / 'b'}": ["1.png", "2.JPG"],
+    write_tricky_tree(tmp_path)
+    photos = tmp_path / "photos"
+    series, found = find_series(photos)
+    assert names((series, found)) == {
+        f"{photos}": ["1.jpg", "DSCF0001.MPO", "caf\udce9.jpg"],
+        f"{photos}/b/[c]*": ["2.JPG_large"],
+        f"{photos}/b": ["photo"],
+        f"{photos}/z/far": ["3.webp"],
     }
+    assert found.links == [photos / "z"]
+    assert found.left_out[photos / "raw.CR2"] == "format not supported"
 
 
 def test_bursts_by_time(tmp_path):
     # Ten seconds between e and c are within the gap, eleven between c and a are not.
-    (tmp_path / "other").mkdir()
     for name, seconds in {"a.jpg": 22, "b.jpg": 22, "c.jpg": 11, "d.jpg": 0, "e.jpg": 1}.items():
         take(tmp_path / name, seconds)
-    Image.new("RGB", (4, 4)).save(tmp_path / "f.jpg")
-    (tmp_path / "g.jpg").write_bytes(b"no photo")
+    take(tmp_path / "f.jpg")
+    (tmp_path / "g.jpg").write_bytes(HEADS["JPEG"])
     take(tmp_path / "other" / "h.jpg", 0)
     assert names(find_series(tmp_path, gap=10)) == {
         f"{tmp_path}, 2024-05-03 12:00:00": ["d.jpg", "e.jpg", "c.jpg"],
@@ -56,36 +58,42 @@ def test_bursts_by_time(tmp_path):
     }
 
 
-@pytest.mark.parametrize("text", ["", "    :  :     :  :  ", "2024", "0000:00:00 00:00:00"])
-def test_an_invalid_capture_time_is_none(text, tmp_path):
-    write(tmp_path / "a.jpg", text)
-    assert capture_time(tmp_path / "a.jpg") is None
-
-
 @pytest.mark.parametrize(
-    "text", ["2024:05:03 12:00:00\0\0", "2024:05:03 12:00:00+02:00", "2024-05-03 12:00:00"]
+    ("gap", "expected"),
+    [
+        (0.5, {"12:00:58.8": ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]}),
+        (0.1, {"12:00:58.8": ["0.jpg", "1.jpg"], "12:00:59.15": ["2.jpg", "3.jpg"]}),
+    ],
 )
-def test_variants_of_the_capture_time(text, tmp_path):
-    write(tmp_path / "a.jpg", text)
-    assert capture_time(tmp_path / "a.jpg") == NOON
+def test_fractions_of_a_second(gap, expected, tmp_path):
+    for number, seconds in enumerate([58.8, 58.9, 59.15, 59.25]):
+        take(tmp_path / f"{number}.jpg", seconds)
+    expected = {f"{tmp_path}, 2024-05-03 {name}": photos for name, photos in expected.items()}
+    assert names(find_series(tmp_path, gap)) == expected
 
 
-def test_capture_time_falls_back_to_the_tag_datetime(tmp_path):
-    exif = Image.Exif()
-    exif[ExifTags.Base.DateTime] = "2024:05:03 12:00:00"
-    Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg", exif=exif.tobytes())
-    assert capture_time(tmp_path / "a.jpg") == NOON
+def test_time_zones(tmp_path):
+    take(tmp_path / "a.jpg", 7200 + 20, "+02:00")
+    take(tmp_path / "b.jpg", 30, "+00:00")
+    take(tmp_path / "c.jpg", 3600 + 10, "+01:00")
+    found = names(find_series(tmp_path, gap=15))
+    assert found == {f"{tmp_path}, 2024-05-03 13:00:10+01:00": ["c.jpg", "a.jpg", "b.jpg"]}
 
 
-def test_capture_time_of_each_format(tmp_path):
-    for name in ("a.jpg", "a.png", "a.webp"):
-        take(tmp_path / name, 5)
-        assert capture_time(tmp_path / name) == NOON + datetime.timedelta(seconds=5)
+def test_clocks_are_compared_where_a_zone_is_missing(tmp_path):
+    take(tmp_path / "a.jpg", 20, "+02:00")
+    take(tmp_path / "b.jpg", 30)
+    take(tmp_path / "c.jpg", 40, "+01:00")
+    take(tmp_path / "d.jpg", 50, "+02:00")
+    assert names(find_series(tmp_path, gap=15)) == {
+        f"{tmp_path}, 2024-05-03 12:00:20+02:00": ["a.jpg", "b.jpg", "c.jpg"],
+        f"{tmp_path}, 2024-05-03 12:00:50+02:00": ["d.jpg"],
+    }
 
 
 def test_a_folder_without_photos_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a folder of photos\. Received: .*missing"):
         find_series(tmp_path / "missing")
-    (tmp_path / "a.heic").touch()
-    with pytest.raises(ValueError, match=r"photos \(\.bmp, \.gif, .*Received: \.heic"):
+    write(tmp_path, {"a.heic": b"\0\0\0\x18ftypheic"})
+    with pytest.raises(ValueError, match=r"photos \(JPEG, PNG, .*Received: 1 format not .*\.heic"):
         find_series(tmp_path)

@@ -20,12 +20,17 @@ PREFERENCES = np.array(
 class TableModel:
     """A model whose photos are digits, the rows of the table; a score is a tenth of its digit."""
 
-    def embed(self, photo_bytes, progress):
+    def describe(self, photo_bytes, progress):
         photos = list(photo_bytes)
         progress.update(len(photos))
         valid = np.array([photo.isdigit() for photo in photos])
         rows = np.array([int(photo) if photo.isdigit() else 0 for photo in photos])
-        return rows[:, None].astype("float32"), rows / 10, valid
+        return {
+            "embedding": rows[:, None].astype("float32"),
+            "score": rows / 10,
+            "valid": valid,
+            "reason": np.where(valid, 0, 2),
+        }
 
     def compare(self, embedding_a, embedding_b):
         rows_a, rows_b = (each[:, 0].astype(int) for each in (embedding_a, embedding_b))

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -145,19 +146,33 @@ def test_evaluate(finished, data_dir):
 def test_rank(exported, tmp_path):
     photos, page, table = tmp_path / "photos", tmp_path / "pages/a.html", tmp_path / "a.csv"
     (photos / "broken").mkdir(parents=True)
-    (photos / "broken" / "0.jpg").write_bytes(b"no photo")
+    (photos / "broken" / "0.jpg").write_bytes(b"\xff\xd8\xff no photo")
     contents = {f"{grey}.png": encode_grey(grey) for grey in (50, 120, 200)}
     for name, content in contents.items():
         (photos / name).write_bytes(content)
-    (photos / "raw.CR2").touch()
+    (photos / "raw.CR2").write_bytes(b"II*\0\x10\0\0\0CR\2\0")
     flags = f"--model={exported}", f"--photos={photos}", f"--html={page}", f"--csv={table}"
     ranked = run("rank.py", *flags)
     assert ranked.returncode == 0, ranked.stderr
-    assert "4 photos in 2 series, 1 could not be read" in ranked.stdout
-    assert "Files skipped: 1 .cr2." in ranked.stdout
+    assert "4 photos in 2 series, 1 truncated." in ranked.stdout
+    assert "Files skipped: 1 format not supported (.cr2)." in ranked.stdout
     assert rows(ranked.stdout) == expected_rows(exported, contents)
     assert page.exists()
     assert table.exists()
+
+
+def test_rank_prints_names_that_the_terminal_lacks(exported, tmp_path):
+    (tmp_path / "\u65e5\u672c.png").write_bytes(encode_grey(120))
+    table = tmp_path / "\u8868.csv"
+    ranked = subprocess.run(
+        [sys.executable, ROOT / "rank.py", f"--model={exported}", f"--photos={tmp_path}",
+         f"--csv={table}"],
+        capture_output=True, env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    assert ranked.returncode == 0, ranked.stderr
+    assert rb"\u65e5\u672c.png" in ranked.stdout
+    assert rb"\u8868.csv" in ranked.stdout
+    assert "\u65e5\u672c.png" in table.read_text(encoding="utf-8")
 
 
 def rows(table):

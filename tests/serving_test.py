@@ -24,15 +24,16 @@ from PIL import Image
 
 from keras_series.export import export
 from keras_series.models import from_preset
-from keras_series.ranking import folders
+from keras_series.photos import Reason
 from serving import client as client_module
-from serving import photo_files, reports, transports
+from serving import reports, transports
 from serving.client import Client, main
 from serving.transports import PredictionError, Server, with_retries
 from tests.model_server import ModelServer
 
 PROTOCOLS = ["grpc", "rest"]
 BROKEN = b"<html>no photo</html>"
+BROKEN_JPEG = b"\xff\xd8\xff no photo"
 
 
 @pytest.fixture(scope="module")
@@ -405,20 +406,22 @@ def run(server, protocol, command, *arguments):
 def test_files_that_cannot_be_read_are_no_success(server, protocol, tmp_path, capsys):
     assert run(server, protocol, "score", tmp_path / "missing.jpg") == 1
     printed = capsys.readouterr()
-    assert "missing.jpg (No such file or directory)" in printed.out
+    assert "missing.jpg (not found)" in printed.out
     assert "Expected at least one readable photo. Received: none" in printed.err
 
 
 def test_score_table(server, protocol, folder, capsys):
-    (folder / "broken.jpg").write_bytes(BROKEN)
+    (folder / "broken.jpg").write_bytes(BROKEN_JPEG)
     (folder / "notes.txt").write_text("not a photo, and not asked for")
     assert run(server, protocol, "score", folder, folder / "missing.jpg") == 0
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    assert f"Files skipped in '{folder}': 1 not an image (.txt)." in printed.err
+    lines = printed.out.splitlines()
     assert lines[0] == " score  photo"
     scores = [float(line.split()[0]) for line in lines[1:4]]
     assert scores == sorted(scores, reverse=True)
-    assert lines[4].endswith("broken.jpg (not a photo that the model can decode)")
-    assert lines[5].endswith("missing.jpg (No such file or directory)")
+    assert lines[4].endswith("broken.jpg (truncated)")
+    assert lines[5].endswith("missing.jpg (not found)")
     assert lines[-1] == "5 photos, 2 could not be evaluated."
 
 
@@ -445,7 +448,8 @@ def test_preferences_add_up_to_one(server, protocol, folder, capsys):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (BROKEN, [r"one of the two is not a photo"] * 2),
+        (BROKEN_JPEG, [r"one of the two is not a photo"] * 2),
+        (BROKEN, ["not compared: the other photo could not be read", "not an image"]),
         (b"", ["not compared: the other photo could not be read", "empty"]),
     ],
 )
@@ -474,7 +478,7 @@ def test_failure_in_json(folder, capsys):
 
 
 def test_large_photos_are_not_sent(server, folder, capsys):
-    (folder / "1.jpg").write_bytes(b"x" * 1_000_001)
+    (folder / "1.jpg").write_bytes(BROKEN_JPEG + bytes(1_000_000))
     assert run(server, "rest", "score", folder, "--request_megabytes=1") == 0
     assert "1.jpg (larger than 1 MB)" in capsys.readouterr().out
     assert sizes(server) == [2]
@@ -482,7 +486,7 @@ def test_large_photos_are_not_sent(server, folder, capsys):
 
 def test_folder_without_photos(tmp_path, capsys):
     assert main(["score", str(tmp_path), "--protocol=rest"]) == 1
-    assert "error: Expected photos (.bmp, " in capsys.readouterr().err
+    assert "error: Expected photos (JPEG, " in capsys.readouterr().err
 
 
 def test_preference_takes_two(server, folder, capsys):
@@ -507,10 +511,6 @@ def test_usage(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_formats_are_those_of_the_folder_tool():
-    assert photo_files.SUFFIXES == folders.SUFFIXES
-
-
 def test_rest_needs_no_tensorflow(server, folder):
     code = (
         "import sys; from serving.client import main; status = main(sys.argv[1:]); "
@@ -519,3 +519,7 @@ def test_rest_needs_no_tensorflow(server, folder):
     where = ["--protocol=rest", f"--address={server.addresses['rest']}"]
     command = [sys.executable, "-c", code, "score", str(folder), *where]
     assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_reasons_are_those_of_the_library():
+    assert {int(each): str(each) for each in Reason if each} == client_module.REASONS

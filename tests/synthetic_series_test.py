@@ -8,6 +8,7 @@ photographs.
 import importlib.resources
 import io
 import itertools
+import struct
 import warnings
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageFilter
 
+from tests.photo_trees import write_tricky_tree
 from tfds_series.synthetic_series import (
     Builder,
     SyntheticSeriesConfig,
@@ -340,10 +342,68 @@ def test_photos_of_a_folder_become_disjoint_splits(tmp_path, folder):
 
 def test_photos_are_never_modified_and_broken_ones_are_named(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    photos, unreadable = photo_folder.find_photos(folder)
-    assert unreadable == ["broken.jpg"]
+    photos, left_out = photo_folder.find_photos(folder)
+    assert left_out.keys() == {"broken.jpg", "notes.txt"}
+    assert left_out["broken.jpg"].startswith("unreadable: ")
+    named = photo_folder.describe_left_out(left_out)
+    assert named == f"'broken.jpg' ({left_out['broken.jpg']}), 1 that are not images"
     assert len(photos) == len({photo.content_hash for photo in photos}) == 12
     assert before == {path: path.read_bytes() for path in before}
+
+
+def test_files_of_a_server_and_links_are_as_for_ranking(tmp_path):
+    write_tricky_tree(tmp_path)
+    photos, left_out = photo_folder.find_photos(tmp_path / "photos")
+    assert photos == []  # These have only first bytes.
+    assert left_out["raw.CR2"] == "format not supported"
+    assert left_out["b/photo"] == "unreadable: damaged header"
+    assert not any("@eaDir" in name or "again" in name for name in left_out)
+
+
+def test_tiff_is_read(tmp_path):
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "scan.tif")
+    photos, left_out = photo_folder.find_photos(tmp_path)
+    assert len(photos) == 1
+    assert left_out == {}
+
+
+def photo_that_states_a_size(size):
+    """A grey JPEG of which the first pixels are stored, with the size of a larger one."""
+    file = io.BytesIO()
+    Image.new("L", (64, 64)).save(file, "JPEG")
+    content = bytearray(file.getvalue())
+    place = content.find(b"\xff\xc0") + 5
+    content[place : place + 4] = struct.pack(">HH", *size[::-1])
+    return bytes(content)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("broken"), IndexError("index")])
+def test_no_error_stops_the_other_photos(error, folder, monkeypatch):
+    read_scene = photo_folder.read_scene
+
+    def fail(path, edge):
+        if path.name == "3.png":
+            raise error
+        return read_scene(path, edge)
+
+    monkeypatch.setattr(photo_folder, "read_scene", fail)
+    photos, left_out = photo_folder.find_photos(folder)
+    assert len(photos) == 11
+    assert left_out["trip/3.png"] == f"unreadable: {error or 'MemoryError'}"
+
+
+@pytest.mark.parametrize("size", [(20000, 10008), (65000, 65000)])
+def test_photos_of_more_than_200_megapixels_are_left_out(size, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(photo_that_states_a_size(size))
+    _, left_out = photo_folder.find_photos(tmp_path)
+    reason = f"unreadable: Expected at most 200000000 pixels. Received: {size}"
+    assert left_out == {"a.jpg": reason}
+    assert Image.MAX_IMAGE_PIXELS == 89_478_485
+
+
+def test_a_photo_of_199_megapixels(tmp_path):
+    Image.new("L", (16320, 12240)).save(tmp_path / "a.jpg")
+    assert photo_folder.read_scene(tmp_path / "a.jpg", 64).shape == (48, 64, 3)
 
 
 def test_a_photo_keeps_its_split_when_others_join():

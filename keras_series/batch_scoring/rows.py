@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -91,8 +93,8 @@ def check_model_of_rows(model: str | os.PathLike, folder: str) -> None:
     Raises:
         ValueError: If there are rows of another model.
     """
-    for shard in FileSystems.match([shards(folder)], limits=[1])[0].metadata_list:
-        with _open(shard.path) as file:
+    for shard in shards(folder)[:1]:
+        with _open(shard) as file:
             made_by = (pq.read_schema(file).metadata or {}).get(MODEL_KEY)
         if made_by and made_by.decode() != model_identity(model):
             raise ValueError(
@@ -162,19 +164,20 @@ def remove_partial(folder: str, run: str) -> None:
         folder: Folder of Parquet files.
         run: String, the name of the run.
     """
-    pattern = FileSystems.join(folder, f".{run}-*.partial")
-    left = [file.path for file in FileSystems.match([pattern])[0].metadata_list]
-    if left:
-        FileSystems.delete(left)
+    for path in _files_in(folder, f".{run}-*.partial"):
+        if os.path.exists(path):
+            os.remove(path)
+        else:
+            FileSystems.delete([_escaped(path)])
 
 
-def shards(folder: str) -> str:
-    """Returns the glob of the whole files in a folder.
+def shards(folder: str) -> list[str]:
+    """Returns the paths of the whole files in a folder.
 
     Args:
-        folder: Folder of Parquet files.
+        folder: Folder of Parquet files, which need not exist.
     """
-    return FileSystems.join(folder, "*.parquet")
+    return _files_in(folder, "*.parquet")
 
 
 def read_paths(path: str) -> Iterator[str]:
@@ -186,6 +189,24 @@ def read_paths(path: str) -> Iterator[str]:
     with _open(path) as file:
         for batch in pq.ParquetFile(file).iter_batches(columns=["path"]):
             yield from batch.column("path").to_pylist()
+
+
+def _files_in(folder: str, pattern: str) -> list[str]:
+    """Returns the paths of the files directly in a folder whose names match a pattern."""
+    if os.path.isdir(folder):
+        names = fnmatch.filter(os.listdir(folder), pattern)
+        return [os.path.join(folder, name) for name in sorted(names)]
+    matched = FileSystems.match([FileSystems.join(_escaped(folder), pattern)])[0].metadata_list
+    return [file.path for file in matched if file.path.startswith(folder)]
+
+
+def _escaped(path: str) -> str:
+    """Returns a glob that matches a path in which `[`, `*` and `?` are characters like any other.
+
+    Beam has no way to escape them, but a set of characters matches itself. `[[]` makes Python's
+    `re` warn, so there `]` matches as well.
+    """
+    return re.sub(r"[\[*?]", lambda found: "[][]" if found[0] == "[" else f"[{found[0]}]", path)
 
 
 def _open(path):

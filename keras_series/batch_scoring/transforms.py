@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 try:
     import apache_beam as beam
@@ -29,18 +29,19 @@ except ImportError as error:
 
 import numpy as np
 from apache_beam.io import fileio
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.ml.inference.base import KeyedModelHandler, ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_series.export import ExportedModel, check_exported
+from keras_series.photos import Reason
+from keras_series.utils import FORMATS, FoundFile, iterate_files
 
 SIGNATURE = "score_and_embed"
 NAMESPACE = "keras_series"
-COUNTS = ("found", "done", "scored", "undecodable", "unreadable")
-NOT_DECODABLE = "not a photo that can be decoded"
+COUNTS = ("found", "done", "scored", "undecodable", "unreadable", "skipped")
 # Larger files are films, or too large to hold in memory next to a model.
 MAX_PHOTO_BYTES = 256 * 2**20
 
@@ -156,10 +157,11 @@ def score_library(
     part: int = 0,
     parts: int = 1,
 ) -> dict[str, int]:
-    """Scores the photos that match a glob and are not in the output yet.
+    """Scores the photos that match a glob or are in a folder, and are not in the output yet.
 
     Args:
-        photos: Glob on any file system that Beam reads. `**` crosses folders.
+        photos: Glob on any file system that Beam reads; `**` crosses folders. Or a local folder,
+            whose photos `keras_series.utils.find_photos` finds; a folder is never read as a glob.
         model: Folder of an exported version, or a `SavedModelHandler`.
         output: Folder of Parquet files, see `WriteRows`.
         options: Beam's `PipelineOptions`. Defaults to Beam's defaults.
@@ -179,14 +181,16 @@ def score_library(
     pipeline = beam.Pipeline(options=options)
     found = (
         pipeline
-        | "Find" >> fileio.MatchFiles(photos)
-        | "Name" >> beam.Map(lambda file: (_text(file.path), file))
+        | "Find" >> _Find(photos)
+        | "Name" >> beam.Map(lambda file: (_text(str(file.path)), file))
         | "Part" >> beam.Filter(lambda named: zlib.crc32(named[0].encode()) % parts == part)
+        | "Skip" >> beam.FlatMapTuple(_skip)
     )
     done = (
         pipeline
-        | "Find rows" >> fileio.MatchFiles(shards(output), fileio.EmptyMatchTreatment.ALLOW)
-        | "Read rows" >> beam.FlatMap(lambda file: ((path, None) for path in read_paths(file.path)))
+        | "Find rows" >> beam.Create(shards(output))
+        | "Spread rows" >> beam.Reshuffle()
+        | "Read rows" >> beam.FlatMap(lambda file: ((path, None) for path in read_paths(file)))
     )
     _ = (
         {"found": found, "done": done}
@@ -218,21 +222,27 @@ def check_job(photos: str, model: str, output: str, signature: str = SIGNATURE) 
     """Creates the output folder, and raises an error for what would fail on workers.
 
     Args:
-        photos: Glob of the photos.
+        photos: Glob or local folder of the photos.
         model: Folder of an exported version.
         output: Folder of Parquet files. It is created if it does not exist.
         signature: String, the signature that is used. Defaults to `"score_and_embed"`.
 
     Raises:
-        ValueError: If no file matches, or the model has no such signature.
+        ValueError: If no file matches, the folder has no photos, or the model has no such
+            signature.
         FileNotFoundError: If there is no exported model.
         OSError: If the output is not a folder and cannot be created, or is not writable.
     """
     if os.path.isdir(photos):
-        expected = os.path.join(photos, "**.jpg")
-        raise ValueError(f"Expected a glob, as {expected!r}. Received: the folder {photos!r}")
-    if not FileSystems.match([photos], limits=[1])[0].metadata_list:
-        raise ValueError(f"Expected a glob that matches photos. Received: none match {photos!r}")
+        if all(file.reason for file in iterate_files(photos)):
+            raise ValueError(
+                f"Expected photos ({', '.join(FORMATS)}) in {photos!r}. Received: none"
+            )
+    elif not FileSystems.match([photos], limits=[1])[0].metadata_list:
+        raise ValueError(
+            "Expected a local folder of photos, or a glob that matches photos. "
+            f"Received: none match {photos!r}"
+        )
     # Beam may read file systems that TensorFlow does not read.
     open_file = functools.partial(FileSystems.open, compression_type=CompressionTypes.UNCOMPRESSED)
     check_exported(model, [signature], open_file)
@@ -240,6 +250,31 @@ def check_job(photos: str, model: str, output: str, signature: str = SIGNATURE) 
         FileSystems.mkdirs(output)
     if os.path.exists(output) and not (os.path.isdir(output) and os.access(output, os.W_OK)):
         raise OSError(f"Expected a writable folder. Received: {output!r}")
+
+
+class _Find(beam.PTransform):
+    """Finds the files that match a glob (`FileMetadata`), or those in a folder (`FoundFile`)."""
+
+    def __init__(self, photos: str):
+        super().__init__()
+        self._photos = photos
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        if not os.path.isdir(self._photos):
+            return begin | fileio.MatchFiles(self._photos)
+        return begin | beam.Create([self._photos]) | beam.FlatMap(iterate_files)
+
+
+def _skip(name: str, file: FileMetadata | FoundFile) -> Iterator[tuple[str, FileMetadata]]:
+    """Yields a file, unless it is in a folder and not a photo."""
+    if isinstance(file, FileMetadata):
+        yield name, file
+    elif file.reason:
+        _count("skipped")
+    else:
+        # A file that has just been removed has no size, and is unreadable when it is opened.
+        size = os.path.getsize(file.path) if file.path.exists() else 0
+        yield name, FileMetadata(str(file.path), size)
 
 
 class _Choose(beam.DoFn):
@@ -279,7 +314,7 @@ class _Read(beam.DoFn):
 def _row(path, outputs):
     if not outputs["valid"]:
         _count("undecodable")
-        return _unscored(path, NOT_DECODABLE)
+        return _unscored(path, str(Reason(int(outputs["reason"]))))
     _count("scored")
     return {
         "path": path,

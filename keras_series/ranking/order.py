@@ -11,6 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from keras_series.export import ExportedModel
+from keras_series.photos import Reason
+from keras_series.utils import with_srgb_colours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,14 +22,16 @@ class RankedPhoto:
     Attributes:
         path: `pathlib.Path` of the file.
         score: Float in (0, 1), P(the photo is preferred to the mean training photo), comparable
-            across series. `None` for a file that cannot be read as a photo; those come last.
+            across series. `None` for a photo that is not valid; those come last.
         sure: Float in (0, 1), P(the photo is preferred to the next one of the order). `None` for
             the last photo.
+        reason: String, why the photo is not valid. `None` for a valid photo.
     """
 
     path: pathlib.Path
     score: float | None
     sure: float | None = None
+    reason: str | None = None
 
 
 def rank_series(
@@ -43,7 +47,9 @@ def rank_series(
     Returns:
         List of `RankedPhoto`, best first.
     """
-    embeddings, scores, valid = model.embed(map(_read, paths), progress)
+    unreadable = {}
+    outputs = model.describe((_read(path, unreadable) for path in paths), progress)
+    embeddings, scores, valid = (outputs[name] for name in ("embedding", "score", "valid"))
     places = np.flatnonzero(valid)
     others = embeddings[places]
     mean_preferences = [
@@ -56,11 +62,15 @@ def rank_series(
         RankedPhoto(paths[place], float(scores[place]), next_sure)
         for place, next_sure in itertools.zip_longest(order, sure)
     ]
-    return ranked + [RankedPhoto(paths[place], None) for place in np.flatnonzero(~valid)]
+    for place in np.flatnonzero(~valid):
+        reason = unreadable.get(paths[place], str(Reason(int(outputs["reason"][place]))))
+        ranked.append(RankedPhoto(paths[place], None, reason=reason))
+    return ranked
 
 
-def _read(path):
+def _read(path, unreadable):
     try:
-        return path.read_bytes()
-    except OSError:
-        return b""  # The model marks it as not valid, like any file that is not a photo.
+        return with_srgb_colours(path.read_bytes())
+    except OSError as error:
+        unreadable[path] = f"unreadable: {error.strerror}"
+        return b""  # The model marks it as not valid.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import os
+import sys
 from collections.abc import Mapping, Sequence
 
 from keras_series.ranking.order import RankedPhoto
@@ -20,21 +21,25 @@ figcaption { font-size: 0.85rem; }
 """
 
 
-def printable(text: object) -> str:
+def printable(text: object, encoding: str | None = None) -> str:
     """Returns a name as a text to print.
 
-    Control characters and bytes that are not UTF-8 are escaped.
+    Control characters, bytes that are not UTF-8 and characters that the encoding lacks are escaped.
 
     Args:
         text: String or path.
+        encoding: String, encoding of the output. Defaults to that of the standard output.
 
     Example:
 
     >>> printable("a\\x1b[31m.jpg")
     'a\\\\x1b[31m.jpg'
+    >>> printable("\u65e5.jpg", "latin-1")
+    '\\\\u65e5.jpg'
     """
+    encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
     characters = (each if each.isprintable() else ascii(each)[1:-1] for each in str(text))
-    return "".join(characters)
+    return "".join(characters).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def format_series(name: str, ranked: Sequence[RankedPhoto]) -> str:
@@ -48,7 +53,7 @@ def format_series(name: str, ranked: Sequence[RankedPhoto]) -> str:
     for rank, photo in enumerate(ranked, start=1):
         file_name = printable(photo.path.name)
         if photo.score is None:
-            note = f"{file_name} (could not be read as a photo)"
+            note = f"{file_name} ({photo.reason})"
             lines.append(f"{'-':>6}  {'-':>6}  {'-':>5}  {note}")
         else:
             sure = "" if photo.sure is None else f"{photo.sure:.0%}"
@@ -57,7 +62,7 @@ def format_series(name: str, ranked: Sequence[RankedPhoto]) -> str:
 
 
 def write_table(series: Mapping[str, Sequence[RankedPhoto]], path: str | os.PathLike) -> None:
-    """Writes series as a CSV file with the columns series, rank, path, score and sure.
+    """Writes series as a CSV file with the columns series, rank, path, score, sure and reason.
 
     Args:
         series: Lists of `RankedPhoto`, best first, by name.
@@ -67,11 +72,11 @@ def write_table(series: Mapping[str, Sequence[RankedPhoto]], path: str | os.Path
     settings = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     with replacing(path) as partial, open(partial, "w", **settings) as file:
         writer = csv.writer(file)
-        writer.writerow(["series", "rank", "path", "score", "sure"])
+        writer.writerow(["series", "rank", "path", "score", "sure", "reason"])
         for name, ranked in series.items():
             for rank, photo in enumerate(ranked, start=1):
                 place = "" if photo.score is None else rank
-                writer.writerow([name, place, photo.path, photo.score, photo.sure])
+                writer.writerow([name, place, photo.path, photo.score, photo.sure, photo.reason])
 
 
 def write_page(series: Mapping[str, Sequence[RankedPhoto]], path: str | os.PathLike) -> None:
@@ -87,16 +92,20 @@ def write_page(series: Mapping[str, Sequence[RankedPhoto]], path: str | os.PathL
             f"</title><style>{_STYLE}</style></head><body><h1>Ranked photos</h1>\n"
         )
         for name, ranked in series.items():
-            file.write(f"<h2>{html.escape(printable(name))}</h2>\n<section>")
+            file.write(f"<h2>{_escape(name)}</h2>\n<section>")
             file.writelines(map(_figure, ranked))
             file.write("</section>\n")
         file.write("</body></html>\n")
 
 
+def _escape(name):
+    return html.escape(printable(name, "utf-8"))
+
+
 def _figure(photo):
-    name = html.escape(printable(photo.path.name))
+    name = _escape(photo.path.name)
     if photo.score is None:
-        return f"<p>{name} could not be read as a photo.</p>"
+        return f"<p>{name}: {html.escape(photo.reason)}</p>"
     address = html.escape(photo.path.resolve().as_uri())
     sure = "" if photo.sure is None else f", better than the next: {photo.sure:.0%}"
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from keras_series.export import ExportedModel
 from keras_series.ranking.folders import find_series
 from keras_series.ranking.order import RankedPhoto, rank_series
 from keras_series.ranking.output import format_series, printable, write_page, write_table
+from keras_series.utils import count_left_out
 
 
 def rank_folder(
@@ -42,11 +44,12 @@ def rank_folder(
         FileNotFoundError: If there is no exported model.
     """
     page, table = _output("html", html, ".html", ".htm"), _output("csv", csv, ".csv")
-    series, others = find_series(photos, gap)
+    series, found = find_series(photos, gap)
     ranked = _rank_all(ExportedModel(model, batch_size), series)
-    if others:
-        counts = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common())
-        print(f"Files skipped: {printable(counts)}.")
+    if found.left_out:
+        print(f"Files skipped: {printable(count_left_out(found.left_out))}.")
+    if found.links:
+        print(f"Links followed out of the folder: {printable(_first_names(found.links))}.")
     if page:
         write_page(ranked, page)
     if table:
@@ -61,9 +64,18 @@ def _rank_all(model: ExportedModel, series: Mapping[str, Sequence[pathlib.Path]]
         for name, paths in series.items():
             ranked[name] = rank_series(model, paths, progress)
             progress.write(format_series(name, ranked[name]))
-    unread = sum(photo.score is None for photos in ranked.values() for photo in photos)
-    print(f"\n{total} photos in {len(series)} series, {unread} could not be read.")
+    reasons = collections.Counter(
+        photo.reason for photos in ranked.values() for photo in photos if photo.reason
+    )
+    counts = "".join(f", {count} {reason}" for reason, count in reasons.most_common())
+    print(f"\n{total} photos in {len(series)} series{counts}.")
     return ranked
+
+
+def _first_names(paths: Sequence[pathlib.Path], most: int = 5) -> str:
+    """Returns the first paths as a text, and how many more there are."""
+    more = [f"{len(paths) - most} more"] if len(paths) > most else []
+    return ", ".join([*map(str, paths[:most]), *more])
 
 
 def _output(flag: str, path: str | os.PathLike | None, *suffixes: str) -> pathlib.Path | None:

@@ -1,7 +1,35 @@
-"""What every package may use: argument checks, whole files and figures."""
+"""What every package may use: arguments, files, photo files, colour profiles and figures."""
 
 from keras_series.utils.arguments import check_option
+from keras_series.utils.colour_profiles import to_srgb, with_srgb_colours
 from keras_series.utils.figures import new_figure, save_figure
 from keras_series.utils.files import replacing
+from keras_series.utils.photo_files import (
+    FORMATS,
+    NOT_AN_IMAGE,
+    UNREADABLE,
+    FoundFile,
+    FoundFiles,
+    count_left_out,
+    find_photos,
+    iterate_files,
+    reason_left_out,
+)
 
-__all__ = ["check_option", "new_figure", "replacing", "save_figure"]
+__all__ = [
+    "FORMATS",
+    "NOT_AN_IMAGE",
+    "UNREADABLE",
+    "FoundFile",
+    "FoundFiles",
+    "check_option",
+    "count_left_out",
+    "find_photos",
+    "iterate_files",
+    "new_figure",
+    "reason_left_out",
+    "replacing",
+    "save_figure",
+    "to_srgb",
+    "with_srgb_colours",
+]

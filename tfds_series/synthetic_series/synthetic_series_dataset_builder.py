@@ -98,13 +98,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         if config.scenes == "drawn":
             return {split: self._generate_examples(split, None) for split in _SPLITS}
-        photos, unreadable = photo_folder.find_photos(dl_manager.manual_dir)
-        if unreadable:
-            logging.warning("Left out %d unreadable photos: %s", len(unreadable), unreadable)
+        photos, left_out = photo_folder.find_photos(dl_manager.manual_dir)
+        files = photo_folder.describe_left_out(left_out)
+        if left_out:
+            logging.warning("Left out %d files: %s", len(left_out), files)
         if len(photos) < len(_SPLITS):
             raise ValueError(
                 f"Expected at least {len(_SPLITS)} different photos under {dl_manager.manual_dir}. "
-                f"Received: {len(photos)} readable and these unreadable ones: {unreadable}"
+                f"Received: {len(photos)}, with these files left out: {files or 'none'}"
             )
         split_photos = photo_folder.split_photos(photos)
         return {split: self._generate_examples(split, split_photos[split]) for split in _SPLITS}

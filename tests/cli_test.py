@@ -1,0 +1,44 @@
+"""What the scripts share: flags for paths."""
+
+import pathlib
+import re
+
+import pytest
+from absl import flags
+
+from keras_series import cli
+
+FOLDER = cli.define_path("folder_of_a_test", "A folder.")
+ROOT = pathlib.Path(__file__).parents[1]
+PATHS = {
+    "train.py": {"workdir"},
+    "evaluate.py": {"workdir", "model", "data_dir"},
+    "export.py": {"workdir", "base", "check"},
+    "rank.py": {"model", "photos", "html", "csv"},
+    "prepare.py": {"data_dir", "manual_dir", "sheet", "photos"},
+    "score_photos.py": {"photos", "model", "output"},
+    "reproduce.py": {"folder"},
+    "keras_series/cli.py": {"data_dir"},
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("~/photos [2024]", "/home/me/photos [2024]"),
+        ("~", "/home/me"),
+        ("a~/b", "a~/b"),
+        ("gs://bucket/~", "gs://bucket/~"),
+    ],
+)
+def test_home_folder(given, expected, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    flags.FLAGS(["script", f"--folder_of_a_test={given}"], known_only=True)
+    assert FOLDER.value == expected
+    assert flags.FLAGS[FOLDER.name].serialize() == f"--folder_of_a_test={expected}"
+
+
+@pytest.mark.parametrize(("script", "expected"), PATHS.items())
+def test_paths_of_the_scripts(script, expected):
+    text = (ROOT / script).read_text(encoding="utf-8")
+    assert set(re.findall(r'define_path\(\s*"(\w+)"', text)) == expected
