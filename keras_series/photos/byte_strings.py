@@ -5,7 +5,26 @@ Past the end of the string, numbers are 0 and texts are empty.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
+
+# Compressed texts are not unpacked beyond this size; they would take too much memory.
+_MAX_PACKED = 2**16
+
+
+def called_as_function(*specs: tf.TensorSpec) -> Callable:
+    """Returns a decorator that keeps a function out of the graph that calls it.
+
+    TensorFlow optimises the graph of every dataset and session anew. What few photos need is
+    optimised only where it is called.
+
+    Args:
+        *specs: `tf.TensorSpec` of the arguments.
+    """
+    return tf.function(
+        input_signature=specs, autograph=False, experimental_attributes={"_noinline": True}
+    )
 
 
 def text_at(text: tf.Tensor, position: tf.Tensor | int, count: tf.Tensor | int) -> tf.Tensor:
@@ -64,3 +83,16 @@ def join_bytes(parts: tf.Tensor, big_endian: tf.Tensor | bool) -> tf.Tensor:
     parts = tf.where(big_endian, tf.reverse(parts, [-1]), parts)
     weights = [256**place for place in range(parts.shape[-1])]
     return tf.reduce_sum(parts * tf.constant(weights, tf.int64), axis=-1)
+
+
+def inflate(packed: tf.Tensor) -> tf.Tensor:
+    """Decompresses a zlib stream; "" if it is damaged or too large."""
+
+    def unpack(text):
+        return tf.io.decode_compressed(text, "ZLIB")
+
+    dataset = tf.data.Dataset.from_tensors(packed).filter(
+        lambda text: length_of(text) <= _MAX_PACKED
+    )
+    unpacked = dataset.map(unpack).ignore_errors()
+    return unpacked.reduce(tf.constant(b""), lambda _, text: text)

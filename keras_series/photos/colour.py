@@ -17,13 +17,14 @@ import tensorflow as tf
 
 from keras_series.photos.byte_strings import (
     bytes_at,
+    called_as_function,
+    inflate,
     join_bytes,
     length_of,
     number_at,
     text_at,
 )
-from keras_series.photos.metadata import Block, contents_of, present_kinds
-from keras_series.photos.orientation import inflate
+from keras_series.photos.metadata import Block, joined_content, present_kinds
 
 # From linear sRGB to XYZ at D50, as in the ICC profile of sRGB (IEC 61966-2-1).
 _SRGB_TO_XYZ = np.array(
@@ -37,6 +38,17 @@ _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
+# What a photo says of its colours, in order of precedence.
+_KINDS = [
+    int(kind)
+    for kind in (
+        Block.CODE_POINTS,
+        Block.PROFILE,
+        Block.PACKED_PROFILE,
+        Block.SRGB,
+        Block.GAMMA,
+    )
+]
 # Levels at which tone curves are sampled, 0 to 255.
 _LEVELS = np.arange(256) / 255
 _MAX_TAGS = 64
@@ -49,6 +61,14 @@ _CODE_POINT_PRIMARIES = {
     9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
     12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290),
 }
+# The tags of a grey and of an RGB profile, as numbers: columns of the matrix, then curves.
+_TAGS = [
+    [int.from_bytes(name, "big") for name in names]
+    for names in (
+        (b"rXYZ", b"gXYZ", b"bXYZ", b"kTRC", b"kTRC", b"kTRC"),
+        (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"),
+    )
+]
 _SRGB_TRANSFER = 13
 _BT709_TRANSFERS = (1, 6, 14, 15)
 # A gamma of 1 / 2.2 is how PNG writers say "sRGB" without the chunk for it.
@@ -66,27 +86,32 @@ def convert_to_srgb(square: tf.Tensor, photo_bytes: tf.Tensor, blocks: tf.Tensor
     Returns:
         float32 tensor `[H, W, 3]`, sRGB 0-255; `square` if there is nothing to convert.
     """
-    present = present_kinds(blocks)
-    has_profile = present[Block.PROFILE] | present[Block.PACKED_PROFILE]
-
-    def first(kind):
-        return contents_of(photo_bytes, blocks, kind)[0]
-
-    # What a photo says of its colours, in order of precedence.
-    readers = (
-        (present[Block.CODE_POINTS], lambda: _read_code_points(first(Block.CODE_POINTS))),
-        (has_profile, lambda: _read_profile(_profile(photo_bytes, blocks, present))),
-        (present[Block.SRGB], _no_conversion),
-        (present[Block.GAMMA], lambda: _read_gamma(first(Block.GAMMA), photo_bytes, blocks)),
+    says_something = tf.reduce_any(tf.gather(present_kinds(blocks), _KINDS))
+    converted = tf.cond(
+        says_something, lambda: _convert(square, photo_bytes, blocks), lambda: square
     )
-    said = tf.stack([is_said for is_said, _ in readers])
+    return tf.ensure_shape(converted, square.shape)
 
-    def convert():
-        place = tf.argmax(said, output_type=tf.int32)
-        is_known, curves, matrix = tf.switch_case(place, [reader for _, reader in readers])
-        return tf.cond(is_known, lambda: _apply(square, curves, matrix), lambda: square)
 
-    return tf.cond(tf.reduce_any(said), convert, lambda: square)
+@called_as_function(
+    tf.TensorSpec([None, None, 3], tf.float32),
+    tf.TensorSpec([], tf.string),
+    tf.TensorSpec([None, 4], tf.int64),
+)
+def _convert(square, photo_bytes, blocks):
+    kinds = tf.constant(_KINDS, tf.int64)
+    kind = kinds[tf.argmax(tf.gather(present_kinds(blocks), kinds))]
+    content = joined_content(photo_bytes, blocks, kind)
+    readers = {
+        0: lambda: _read_profile(_unpacked(content, kind)),
+        1: lambda: _read_code_points(content),
+        2: lambda: _read_gamma(content, photo_bytes, blocks),
+    }
+    reader = tf.cast(kind == Block.CODE_POINTS, tf.int32)
+    reader += 2 * tf.cast(kind == Block.GAMMA, tf.int32)
+    is_known, curves, matrix = tf.switch_case(reader, readers)
+    is_known &= kind != Block.SRGB
+    return tf.cond(is_known, lambda: _apply(square, curves, matrix), lambda: square)
 
 
 def _apply(square, curves, matrix):
@@ -110,106 +135,103 @@ def encode_srgb(linear: tf.Tensor) -> tf.Tensor:
     return tf.where(linear <= 0.0031308, 12.92 * linear, power)
 
 
-def _no_conversion():
-    return tf.constant(False), tf.zeros([3, 256]), tf.eye(3)
+# ICC profiles.
 
 
-def _profile(photo_bytes, blocks, present):
-    """The ICC profile of a photo: its parts joined, or unpacked."""
+def _unpacked(content, kind):
+    """The ICC profile in the content of a block."""
 
     def unpacked():
-        chunk = contents_of(photo_bytes, blocks, Block.PACKED_PROFILE)[0]
         # A name, a zero, the number of the compression method, and the stream.
-        name_size = tf.argmax(bytes_at(chunk, 0, 80) == 0)
-        return inflate(text_at(chunk, name_size + 2, length_of(chunk)))
+        name_size = tf.argmax(bytes_at(content, 0, 80) == 0)
+        return inflate(text_at(content, name_size + 2, length_of(content)))
 
-    def joined():
-        return tf.strings.reduce_join(contents_of(photo_bytes, blocks, Block.PROFILE))
-
-    return tf.cond(present[Block.PACKED_PROFILE], unpacked, joined)
-
-
-# ICC profiles.
+    return tf.cond(kind == Block.PACKED_PROFILE, unpacked, lambda: content)
 
 
 def _read_profile(profile):
     """Returns whether a profile can be converted, its curves and its matrix to linear sRGB."""
+    space = text_at(profile, 16, 4)
+    is_grey = space == b"GRAY"
+    tags = _tags(profile, tf.where(is_grey, *(tf.constant(names, tf.int64) for names in _TAGS)))
+    columns, curves = tags[:3], tags[3:]
+    # The connection space of a grey profile is XYZ or Lab; its curve is the same.
+    is_matrix = (space == b"RGB ") & (text_at(profile, 20, 4) == b"XYZ ")
+    is_matrix &= tf.reduce_all(tf.strings.substr(columns, 0, 4) == b"XYZ ")
+    is_known = (text_at(profile, 36, 4) == b"acsp") & (is_grey | is_matrix)
+    sampled, is_curve = _sample_curves(curves)
+    to_srgb = tf.matmul(
+        tf.constant(np.linalg.inv(_SRGB_TO_XYZ), tf.float32), _fixed(columns, 3), transpose_b=True
+    )
+    return is_known & is_curve, sampled, tf.where(is_grey, tf.eye(3), to_srgb)
+
+
+def _tags(profile, names):
+    """The contents of tags, a string tensor of the shape of `names`; "" for one that is missing."""
     count = tf.minimum(number_at(profile, 128, 4, True), _MAX_TAGS)
     rows = tf.reshape(bytes_at(profile, 132, 12 * _MAX_TAGS), [_MAX_TAGS, 3, 4])
     table = join_bytes(rows, True)  # Name, offset and size.
     is_counted = tf.range(_MAX_TAGS, dtype=tf.int64) < count
-
-    def tag(name):
-        is_wanted = is_counted & (table[:, 0] == int.from_bytes(name, "big"))
-        row = table[tf.argmax(is_wanted)]
-        content = text_at(profile, row[1], row[2])
-        return tf.where(tf.reduce_any(is_wanted), content, tf.constant(b""))
-
-    space = text_at(profile, 16, 4)
-    is_grey = space == b"GRAY"
-    columns = [tag(name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    # The connection space of a grey profile is XYZ or Lab; its curve is the same.
-    grey = tag(b"kTRC")
-    curves = tf.stack([tf.where(is_grey, grey, tag(name)) for name in (b"rTRC", b"gTRC", b"bTRC")])
-    is_matrix = (space == b"RGB ") & (text_at(profile, 20, 4) == b"XYZ ")
-    for column in columns:
-        is_matrix &= text_at(column, 0, 4) == b"XYZ "
-    is_known = (text_at(profile, 36, 4) == b"acsp") & (is_grey | is_matrix)
-    is_known &= tf.reduce_all(tf.map_fn(_is_curve, curves, fn_output_signature=tf.bool))
-
-    def read():
-        to_xyz = tf.stack([_fixed(column, 8, 3) for column in columns], axis=-1)
-        to_srgb = tf.matmul(tf.constant(np.linalg.inv(_SRGB_TO_XYZ), tf.float32), to_xyz)
-        sampled = tf.map_fn(_curve, curves, fn_output_signature=tf.TensorSpec([256], tf.float32))
-        return tf.constant(True), sampled, tf.where(is_grey, tf.eye(3), to_srgb)
-
-    return tf.cond(is_known, read, _no_conversion)
+    is_wanted = (table[:, 0] == names[:, tf.newaxis]) & is_counted
+    found = tf.gather(table, tf.argmax(is_wanted, axis=1))
+    found *= tf.cast(tf.reduce_any(is_wanted, axis=1), tf.int64)[:, tf.newaxis]
+    starts = tf.minimum(found[:, 1], length_of(profile))
+    return tf.strings.substr(tf.fill(tf.shape(starts), profile), starts, found[:, 2])
 
 
-def _fixed(text, position, count):
-    """Numbers of the type s15Fixed16, float32 `[count]`."""
-    values = join_bytes(tf.reshape(bytes_at(text, position, 4 * count), [count, 4]), True)
+def _numbers(tags, start, count, size):
+    """Unsigned numbers of so many bytes in each of some tags, int64 `[tags, count]`."""
+    starts = tf.minimum(tf.cast(tf.strings.length(tags), tf.int64), start)
+    texts = tf.strings.substr(tags, starts, tf.fill(tf.shape(starts), np.int64(count * size)))
+    parts = tf.io.decode_raw(texts, tf.uint8, fixed_length=count * size)
+    return join_bytes(tf.reshape(tf.cast(parts, tf.int64), [-1, count, size]), True)
+
+
+def _fixed(tags, count, start=8):
+    """Numbers of the type s15Fixed16 in each of some tags, float32 `[tags, count]`."""
+    values = _numbers(tags, start, count, 4)
     values = tf.where(values >= 2**31, values - 2**32, values)
     return tf.cast(values, tf.float32) / 65536.0
 
 
-def _is_curve(tag):
-    kind = text_at(tag, 0, 4)
-    return (kind == b"curv") | ((kind == b"para") & (number_at(tag, 8, 2, True) <= 4))
+def _sample_curves(tags):
+    """The linear values of the levels 0 to 255, and whether all tags are curves.
+
+    Args:
+        tags: String tensor `[3]`.
+
+    Returns:
+        float32 tensor `[3, 256]` in [0, 1], and a bool scalar tensor.
+    """
+    names = tf.strings.substr(tags, 0, 4)
+    is_parametric, is_table = names == b"para", names == b"curv"
+    kind = tf.cast(_numbers(tags, 8, 1, 2), tf.int32)
+    is_curve = is_table | (is_parametric & (kind[:, 0] < len(_PARAMETER_COUNTS)))
+    sampled = tf.where(is_parametric[:, tf.newaxis], _parametric(tags, kind), _table(tags))
+    sampled = tf.where(tf.math.is_finite(sampled), sampled, 0.0)
+    return tf.clip_by_value(sampled, 0.0, 1.0), tf.reduce_all(is_curve)
 
 
-def _curve(tag):
-    """The linear values of the levels 0 to 255, float32 `[256]` in [0, 1]."""
-    sampled = tf.cond(text_at(tag, 0, 4) == b"para", lambda: _parametric(tag), lambda: _table(tag))
-    return tf.clip_by_value(tf.where(tf.math.is_finite(sampled), sampled, 0.0), 0.0, 1.0)
+def _table(tags):
+    """Curves of the type `curv`: no number for linear, one for a power, or a table."""
+    levels = tf.constant(_LEVELS[np.newaxis], tf.float32)
+    count = _numbers(tags, 8, 1, 4)
+    values = tf.cast(_numbers(tags, 12, _MAX_CURVE, 2), tf.float32)
+    power = tf.pow(levels, values[:, :1] / 256.0)
+    last = tf.cast(tf.clip_by_value(count, 2, _MAX_CURVE), tf.int32) - 1
+    place = levels * tf.cast(last, tf.float32)
+    low = tf.minimum(tf.cast(place, tf.int32), last - 1)
+    start, end = (tf.gather(values, low + step, batch_dims=1) / 65535.0 for step in (0, 1))
+    table = start + (place - tf.cast(low, tf.float32)) * (end - start)
+    return tf.where(count == 0, levels, tf.where(count == 1, power, table))
 
 
-def _table(tag):
-    count = number_at(tag, 8, 4, True)
-    levels = tf.constant(_LEVELS, tf.float32)
-
-    def power():
-        return tf.pow(levels, tf.cast(number_at(tag, 12, 2, True), tf.float32) / 256.0)
-
-    def interpolated():
-        size = tf.cast(tf.minimum(count, _MAX_CURVE), tf.int32)
-        values = join_bytes(tf.reshape(bytes_at(tag, 12, 2 * _MAX_CURVE), [-1, 2]), True)
-        values = tf.cast(values, tf.float32) / 65535.0
-        place = levels * tf.cast(size - 1, tf.float32)
-        low = tf.minimum(tf.cast(place, tf.int32), size - 2)
-        start, end = tf.gather(values, low), tf.gather(values, low + 1)
-        return start + (place - tf.cast(low, tf.float32)) * (end - start)
-
-    case = tf.cast(tf.minimum(count, 2), tf.int32)
-    return tf.switch_case(case, [lambda: levels, power, interpolated])
-
-
-def _parametric(tag):
-    """A curve by its parameters g, a, b, c, d, e, f; ICC.1:2022, table 68."""
-    kind = tf.cast(tf.minimum(number_at(tag, 8, 2, True), 4), tf.int32)
-    known = tf.cast(tf.sequence_mask(tf.gather(_PARAMETER_COUNTS, kind), 7), tf.float32)
-    g, a, b, c, d, e, f = tf.unstack(_fixed(tag, 12, 7) * known)
-    x = tf.constant(_LEVELS, tf.float32)
+def _parametric(tags, kind):
+    """Curves of the type `para` by their parameters g, a, b, c, d, e, f; ICC.1:2022, table 68."""
+    kind = tf.minimum(kind, len(_PARAMETER_COUNTS) - 1)
+    known = tf.sequence_mask(tf.gather(_PARAMETER_COUNTS, kind[:, 0]), 7, tf.float32)
+    g, a, b, c, d, e, f = tf.split(_fixed(tags, 7, start=12) * known, 7, axis=1)
+    x = tf.constant(_LEVELS[np.newaxis], tf.float32)
     # The types as special cases of type 4, (a x + b) ** g + e from d on and c x + f below.
     a = tf.where(kind == 0, 1.0, a)
     threshold = tf.where((kind == 1) | (kind == 2), -b / a, d)
@@ -260,11 +282,7 @@ def _read_gamma(chunk, photo_bytes, blocks):
     exponent = 100000.0 / tf.cast(tf.maximum(gamma, 1), tf.float32)
     curve = tf.pow(tf.constant(_LEVELS, tf.float32), exponent)
     is_known = (gamma > 0) & (tf.abs(gamma - _SRGB_GAMMA) > 10)
-    matrix, has_primaries = tf.cond(
-        present_kinds(blocks)[Block.PRIMARIES],
-        lambda: _read_primaries(contents_of(photo_bytes, blocks, Block.PRIMARIES)[0]),
-        lambda: (tf.eye(3), tf.constant(False)),
-    )
+    matrix, has_primaries = _read_primaries(joined_content(photo_bytes, blocks, Block.PRIMARIES))
     return is_known | has_primaries, tf.tile(curve[tf.newaxis], [3, 1]), matrix
 
 

@@ -130,8 +130,8 @@ def decode_photos(
     >>> photos.shape, valid.numpy().tolist()
     (TensorShape([2, 32, 32, 3]), [True, False])
     """
-    photos, reasons = decode_photos_with_reasons(photo_bytes, image_size, resize, max_pixels)
-    return photos, reasons == 0
+    photos, valid = _decode(photo_bytes, image_size, resize, max_pixels, with_reasons=False)
+    return photos, valid
 
 
 @tf.autograph.experimental.do_not_convert
@@ -165,13 +165,7 @@ def decode_photos_with_reasons(
     >>> reasons.numpy().tolist()
     [0, 2, 1]
     """
-    _check_arguments(image_size, resize, max_pixels)
-    photo_bytes = _as_strings(photo_bytes, rank=1)
-    options = {"image_size": image_size, "resize": resize, "max_pixels": max_pixels}
-    # Traced once in a process: eager calls, datasets and all signatures of an export share it.
-    photos, reasons = _traced_decode_batch(tuple(options.items()))(photo_bytes)
-    photos = tf.ensure_shape(photos, [*photo_bytes.shape, image_size, image_size, 3])
-    return photos, tf.ensure_shape(reasons, photo_bytes.shape)
+    return _decode(photo_bytes, image_size, resize, max_pixels, with_reasons=True)
 
 
 def _check_arguments(image_size: int, resize: str, max_pixels: int) -> None:
@@ -189,9 +183,22 @@ def _as_strings(photo_bytes, rank):
     return tf.ensure_shape(photo_bytes, [None] * rank)
 
 
-def _decode_batch(photo_bytes, image_size, **options):
+def _decode(photo_bytes, image_size, resize, max_pixels, with_reasons):
+    """Decodes a batch; returns photos, and which are valid or the reasons why not."""
+    _check_arguments(image_size, resize, max_pixels)
+    photo_bytes = _as_strings(photo_bytes, rank=1)
+    # Traced once in a process: eager calls, datasets and all signatures of an export share it.
+    decode = _traced_decode_batch(image_size, resize, max_pixels, with_reasons)
+    photos, states = decode(photo_bytes)
+    photos = tf.ensure_shape(photos, [*photo_bytes.shape, image_size, image_size, 3])
+    return photos, tf.ensure_shape(states, photo_bytes.shape)
+
+
+def _decode_batch(photo_bytes, image_size, resize, max_pixels, with_reasons):
     count = tf.size(photo_bytes, out_type=tf.int64)
-    decode = functools.partial(decode_photo, image_size=image_size, **options)
+    decode = functools.partial(
+        decode_photo, image_size=image_size, resize=resize, max_pixels=max_pixels
+    )
     # A dataset is the only core construct in which one element can fail without the others.
     decoded = (
         tf.data.Dataset.from_tensor_slices(photo_bytes)
@@ -209,7 +216,7 @@ def _decode_batch(photo_bytes, image_size, **options):
     valid = rows > 0
     photos = tf.gather(photos, tf.where(valid, rows, row_count) - 1)
     photos = tf.ensure_shape(photos, [*photo_bytes.shape, image_size, image_size, 3])
-    return photos, _reasons(photo_bytes, valid, options["max_pixels"])
+    return photos, _reasons(photo_bytes, valid, max_pixels) if with_reasons else valid
 
 
 def _reasons(photo_bytes, valid, max_pixels):
@@ -223,9 +230,11 @@ def _reasons(photo_bytes, valid, max_pixels):
 
 
 @functools.lru_cache(maxsize=16)
-def _traced_decode_batch(options):
+def _traced_decode_batch(image_size, resize, max_pixels, with_reasons):
     return tf.function(
-        functools.partial(_decode_batch, **dict(options)),
+        lambda photo_bytes: _decode_batch(
+            photo_bytes, image_size, resize, max_pixels, with_reasons
+        ),
         input_signature=[tf.TensorSpec([None], tf.string)],
         autograph=False,
     )

@@ -71,13 +71,23 @@ def find_blocks(photo_bytes: tf.Tensor, photo_format: tf.Tensor) -> tf.Tensor:
     return tf.switch_case(photo_format, readers, lambda: tf.zeros([0, 4], tf.int64))
 
 
-def contents_of(photo_bytes: tf.Tensor, blocks: tf.Tensor, kind: Block) -> tf.Tensor:
-    """Returns the contents of all blocks of a kind, a string tensor `[n]`, by their number."""
+def joined_content(photo_bytes: tf.Tensor, blocks: tf.Tensor, kind: Block | tf.Tensor) -> tf.Tensor:
+    """Returns the contents of all blocks of a kind, joined in the order of their numbers.
+
+    Args:
+        photo_bytes: Scalar string tensor. The encoded photo.
+        blocks: int64 tensor `[blocks, 4]`, see `find_blocks`.
+        kind: A `Block`, or an int64 scalar tensor.
+
+    Returns:
+        Scalar string tensor, "" if there is no such block.
+    """
     rows = tf.boolean_mask(blocks, blocks[:, 0] == kind)
     rows = tf.gather(rows, tf.argsort(rows[:, 3], stable=True))
-    return tf.map_fn(
+    contents = tf.map_fn(
         lambda row: text_at(photo_bytes, row[1], row[2]), rows, fn_output_signature=tf.string
     )
+    return tf.strings.reduce_join(contents)
 
 
 def present_kinds(blocks: tf.Tensor) -> tf.Tensor:

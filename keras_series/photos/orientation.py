@@ -6,20 +6,24 @@ import tensorflow as tf
 
 from keras_series.photos.byte_strings import (
     bytes_at,
+    called_as_function,
+    inflate,
     join_bytes,
     length_of,
     number_at,
     text_at,
 )
-from keras_series.photos.metadata import Block, contents_of, present_kinds
+from keras_series.photos.metadata import Block, joined_content, present_kinds
 
+# The blocks that may have EXIF data, in order of precedence.
+_EXIF_KINDS = [int(kind) for kind in (Block.EXIF, Block.TEXT, Block.PACKED_TEXT)]
 # An IFD0 of real photos has far fewer entries.
 _MAX_ENTRIES = 256
 _ORIENTATION = 0x0112
 # Sizes of the values of the types BYTE, SHORT and LONG.
 _VALUE_SIZES = {1: 1, 3: 2, 4: 4}
-# Compressed texts are not unpacked beyond this size; they would take too much memory.
-_MAX_PACKED = 2**16
+# Hexadecimal digits of EXIF data are read up to this number.
+_MAX_DIGITS = 2**17
 _XMP_ORIENTATION = r"(?s)^.*?tiff:Orientation(?:\s*=\s*[\"']|\s*>)\s*([1-8])\b.*$"
 
 
@@ -34,29 +38,24 @@ def read_orientation(photo_bytes: tf.Tensor, blocks: tf.Tensor) -> tf.Tensor:
         int32 scalar tensor, 1 to 8 as in the EXIF 2.3 standard, section 4.6.4. It is 1, "upright",
         if there is no valid orientation.
     """
-    present = present_kinds(blocks)
-    kinds = (Block.EXIF, Block.TEXT, Block.PACKED_TEXT)
+    has_any = tf.reduce_any(tf.gather(present_kinds(blocks), [*_EXIF_KINDS, int(Block.XMP)]))
+    return tf.cond(has_any, lambda: _read(photo_bytes, blocks), lambda: 1)
 
-    def exif():
-        rows = [
-            tf.boolean_mask(blocks, blocks[:, 0] == kind)
-            for kind in kinds  # In order of precedence.
-        ]
-        return _first_positive(
-            tf.map_fn(
-                lambda row: _exif_orientation(_exif_of(photo_bytes, row)),
-                tf.concat(rows, axis=0),
-                fn_output_signature=tf.int32,
-            )
-        )
 
-    def xmp():
-        texts = contents_of(photo_bytes, blocks, Block.XMP)
-        return _first_positive(tf.map_fn(_xmp_orientation, texts, fn_output_signature=tf.int32))
-
-    has_exif = tf.reduce_any(tf.gather(present, list(map(int, kinds))))
-    orientation = tf.cond(has_exif, exif, lambda: 0)
-    orientation = tf.cond((orientation == 0) & present[Block.XMP], xmp, lambda: orientation)
+@called_as_function(tf.TensorSpec([], tf.string), tf.TensorSpec([None, 4], tf.int64))
+def _read(photo_bytes, blocks):
+    rows = [tf.boolean_mask(blocks, blocks[:, 0] == kind) for kind in _EXIF_KINDS]
+    orientations = tf.map_fn(
+        lambda row: _exif_orientation(_exif_of(photo_bytes, row)),
+        tf.concat(rows, axis=0),
+        fn_output_signature=tf.int32,
+    )
+    orientation = _first_positive(orientations)
+    orientation = tf.cond(
+        (orientation == 0) & present_kinds(blocks)[Block.XMP],
+        lambda: _xmp_orientation(joined_content(photo_bytes, blocks, Block.XMP)),
+        lambda: orientation,
+    )
     return tf.maximum(orientation, 1)
 
 
@@ -122,7 +121,7 @@ def _from_digits(text):
 
 
 def _from_hexadecimal(digits):
-    codes = tf.cast(tf.io.decode_raw(text_at(digits, 0, 2 * _MAX_PACKED), tf.uint8), tf.int32)
+    codes = tf.cast(tf.io.decode_raw(text_at(digits, 0, _MAX_DIGITS), tf.uint8), tf.int32)
     values = tf.where(codes >= 97, codes - 87, tf.where(codes >= 65, codes - 55, codes - 48))
     pairs = tf.reshape(values[: tf.size(values) // 2 * 2], [-1, 2])
     return _as_text(16 * pairs[:, 0] + pairs[:, 1])
@@ -133,16 +132,3 @@ _BYTES = [bytes([value]) for value in range(256)]
 
 def _as_text(values):
     return tf.strings.reduce_join(tf.gather(tf.constant(_BYTES), values))
-
-
-def inflate(packed: tf.Tensor) -> tf.Tensor:
-    """Decompresses a zlib stream; "" if it is damaged or too large."""
-
-    def unpack(text):
-        return tf.io.decode_compressed(text, "ZLIB")
-
-    dataset = tf.data.Dataset.from_tensors(packed).filter(
-        lambda text: length_of(text) <= _MAX_PACKED
-    )
-    unpacked = dataset.map(unpack).ignore_errors()
-    return unpacked.reduce(tf.constant(b""), lambda _, text: text)

@@ -6,7 +6,13 @@ import enum
 
 import tensorflow as tf
 
-from keras_series.photos.byte_strings import count_of, length_of, number_at, text_at
+from keras_series.photos.byte_strings import (
+    called_as_function,
+    count_of,
+    length_of,
+    number_at,
+    text_at,
+)
 from keras_series.photos.headers import (
     PhotoFormat,
     gif_frame_is_whole,
@@ -64,6 +70,11 @@ def failure_reason(photo_bytes: tf.Tensor, max_pixels: int) -> tf.Tensor:
     Returns:
         int32 scalar tensor, a `Reason` other than `VALID`.
     """
+    return _reason(photo_bytes, tf.constant(max_pixels, tf.int64))
+
+
+@called_as_function(tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64))
+def _reason(photo_bytes, max_pixels):
     photo_format, is_known = match_format(photo_bytes)
     return tf.cond(
         is_known,
