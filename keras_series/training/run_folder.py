@@ -150,7 +150,8 @@ class RunFolder:
             `None` for what does not exist.
         """
         provenance = {"training": _read_json(self.training), "evaluation": None}
-        if report := _read_json(self.evaluation):
+        report = _read_json(self.evaluation) or {}
+        if "predictors" in report:  # Reports of older releases have other keys.
             kept = ("dataset", "split", "counts", "verdict", "findings")
             provenance["evaluation"] = {name: report.get(name) for name in kept}
             provenance["evaluation"]["metrics"] = report["predictors"]["model"]
