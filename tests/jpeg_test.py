@@ -95,3 +95,14 @@ def test_missing_rows_repeat_the_last_one():
 def test_photo_that_is_grey_all_over_is_whole(options, mode):
     grey = Image.new(mode, (640, 480), 128 if mode == "L" else (128, 128, 128))
     assert is_valid(encode(grey, "JPEG", **options))
+
+
+def test_wrong_restart_markers_do_not_hang():
+    # The decoder's own recovery from truncation never ends on some of these.
+    whole = encode(PHOTO.crop((0, 0, 101, 78)), "JPEG", restart_marker_blocks=2)
+    start = whole.index(b"\xff\xda") + 14
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(whole[: generator.integers(start, len(whole))])
+        damaged[generator.integers(start - 8, len(damaged))] = generator.integers(256)
+        assert is_valid(bytes(damaged)) in (True, False)

@@ -6,7 +6,7 @@ import functools
 
 import tensorflow as tf
 
-from keras_series.photos.byte_strings import count_of, length_of, number_at
+from keras_series.photos.byte_strings import count_of, length_of, number_at, text_at
 from keras_series.photos.headers import require
 from keras_series.photos.metadata import Block
 
@@ -28,6 +28,7 @@ _RATIOS = (1, 2, 4, 8)
 # A marker of a scan. The zero belongs to its length. Other data have the three bytes only by
 # chance, once in 16 MB.
 _SCAN = b"\xff\xda\0"
+_END = b"\xff\xd9"
 
 
 def decode_jpeg(
@@ -53,14 +54,9 @@ def decode_jpeg(
     side = tf.reduce_min(size) if resize == "crop" else tf.reduce_max(size)
     is_enough = tf.stack([side >= 2 * image_size * ratio for ratio in _RATIOS[1:]])
     choice = tf.reduce_sum(tf.cast(is_enough, tf.int32))
-    # The accurate DCT is bit-identical to Pillow's; the default differs by up to 4 levels. Viewers
-    # show a photo whose end marker is missing, and so does the decoder if it is told to recover.
+    # The accurate DCT is bit-identical to Pillow's; the default differs by up to 4 levels.
     decode = functools.partial(
-        tf.io.decode_jpeg,
-        photo_bytes,
-        channels=3,
-        dct_method="INTEGER_ACCURATE",
-        try_recover_truncated=True,
+        tf.io.decode_jpeg, _with_end(photo_bytes), channels=3, dct_method="INTEGER_ACCURATE"
     )
     pixels = tf.switch_case(choice, [functools.partial(decode, ratio=ratio) for ratio in _RATIOS])
     pixels = tf.ensure_shape(pixels, [None, None, 3])
@@ -69,6 +65,18 @@ def decode_jpeg(
     pixels = tf.cond(missing > 0, lambda: _fill(pixels, missing, ratio), lambda: pixels)
     # Not the shape of `pixels`, whose last row and column may cover fewer than `ratio` pixels.
     return pixels, tf.cast(size, tf.float64) / tf.cast(ratio, tf.float64)
+
+
+def _with_end(photo_bytes):
+    """Appends an end marker where it is missing: the decoder then fills what is missing.
+
+    Its own `try_recover_truncated` does the same, but loops for ever on some restart markers.
+    """
+    place = tf.maximum(length_of(photo_bytes) - len(_END), 0)
+    has_end = text_at(photo_bytes, place, len(_END)) == _END
+    return tf.cond(
+        has_end, lambda: photo_bytes, lambda: tf.strings.join([photo_bytes, tf.constant(_END)])
+    )
 
 
 def count_scans(photo_bytes: tf.Tensor, blocks: tf.Tensor) -> tf.Tensor:
