@@ -57,7 +57,7 @@ class PhotosTest(SyntheticSeriesTest):
             train_series=3, validation_series=1, test_series=4,
         )
     ]  # fmt: skip
-    SPLITS = {"train": 3, "validation": 1, "test": 4}  # noqa: RUF012
+    SPLITS = {"train": 4, "validation": 1, "test": 4}  # noqa: RUF012
 
 
 def generate(config, split="train"):

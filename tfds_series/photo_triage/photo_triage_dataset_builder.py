@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import urllib.request
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets.public_api as tfds
 from absl import logging
-from PIL import Image, UnidentifiedImageError
 
 from tfds_series.features import series_features
 from tfds_series.photo_triage import pair_lists, reviews
 from tfds_series.photo_triage.left_out import LeftOut, file_name
 from tfds_series.photo_triage.pair_lists import ListedSeries
-from tfds_series.photo_triage.source_files import LISTS, UNREADABLE, SourceFiles
+from tfds_series.photo_triage.source_files import LISTS, SourceFiles
+from tfds_series.source_files import UNDECODABLE, UNREADABLE, check_decodable
 
 _HOMEPAGE = "https://phototriage.cs.princeton.edu/dataset.html"
 _URLS = {
@@ -41,7 +39,6 @@ How to get PhotoTriage (Chang et al., SIGGRAPH 2016):
 Terms: research use; cite the paper; do not redistribute the photos.
 """
 _PATIENCE = 20  # Seconds to wait for the server.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
 @dataclasses.dataclass(eq=False)
@@ -207,9 +204,9 @@ def _read_photo(number: int, photo: int, files: SourceFiles, left_out: LeftOut) 
     for file in files.photos.get((number, photo), ()):
         try:
             content = file.read()
-            _check_decodable(content)
+            check_decodable(content)
             found.setdefault(content, file)
-        except (*UNREADABLE, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except (*UNREADABLE, *UNDECODABLE) as error:
             reason = str(error)
     if len(found) > 1:
         places = ", ".join(map(str, found.values()))
@@ -219,17 +216,6 @@ def _read_photo(number: int, photo: int, files: SourceFiles, left_out: LeftOut) 
     if not found and reason is not None:  # Missing photos are already reported.
         left_out.add_undecodable(file_name(number, photo), reason)
     return next(iter(found), None)
-
-
-def _check_decodable(content: bytes) -> None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            Image.open(io.BytesIO(content), formats=_FORMATS).load()
-    except UnidentifiedImageError as error:
-        raise ValueError(
-            f"not a photo, but {len(content)} bytes that begin with {content[:12]!r}"
-        ) from error
 
 
 def _make_example(number: int, series: ListedSeries, photos: dict[int, bytes]) -> dict:

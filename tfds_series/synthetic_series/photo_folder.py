@@ -15,11 +15,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from keras_series import utils
+from tfds_series.splits import SPLITS, split_of
 
 _FORMATS = (*utils.FORMATS, "TIFF")
 _MAX_PIXELS = 200_000_000
-_HELD_OUT_SHARE = 0.1
-SPLITS = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,11 +117,10 @@ def _open(path: str | os.PathLike) -> Iterator[Image.Image]:
 
 
 def split_photos(photos: list[SourcePhoto]) -> dict[str, list[SourcePhoto]]:
-    """Assigns photos to the train (80%), validation and test splits by their content hashes.
+    """Assigns photos to splits by their content hashes, see `tfds_series.splits.split_of`.
 
     A photo's split depends neither on its name nor on the other photos, with one exception: an
-    empty validation split gets the photo with the lowest hash, and an empty test split the one with
-    the highest.
+    empty split gets the photo with the lowest hash of the largest split.
 
     Args:
         photos: List of at least three photos, as `find_photos` returns it.
@@ -138,10 +136,10 @@ def split_photos(photos: list[SourcePhoto]) -> dict[str, list[SourcePhoto]]:
             f"Expected at least {len(SPLITS)} different photos, one for each split. "
             f"Received: {len(photos)}"
         )
-    photos = sorted(photos, key=lambda photo: photo.content_hash)
-    places = [int(photo.content_hash[:8], 16) / 2**32 for photo in photos]
-    lows = sum(place < _HELD_OUT_SHARE for place in places)
-    highs = sum(place >= 1 - _HELD_OUT_SHARE for place in places)
-    low = min(max(1, lows), len(photos) - 2)
-    high = max(min(len(photos) - max(1, highs), len(photos) - 1), low + 1)
-    return {"train": photos[low:high], "validation": photos[:low], "test": photos[high:]}
+    splits: dict[str, list[SourcePhoto]] = {split: [] for split in SPLITS}
+    for photo in sorted(photos, key=lambda photo: photo.content_hash):
+        splits[split_of(photo.content_hash)].append(photo)
+    for members in splits.values():
+        if not members:
+            members.append(max(splits.values(), key=len).pop(0))
+    return splits

@@ -13,8 +13,6 @@ from tfds_series.synthetic_series.degradations import DEGRADATIONS, NONE, degrad
 
 # Ratio of scene size to frame size, which leaves the camera room to move.
 MARGIN = 1.1
-# Photos are degraded at this multiple of the size at which they are written.
-SUPERSAMPLING = 1.7
 # Probabilities of series of 2 to 8 photos. Large series are more frequent than in PhotoTriage.
 _SIZES = (2, 3, 4, 5, 6, 7, 8)
 _SIZE_CHANCES = (0.22, 0.24, 0.24, 0.14, 0.09, 0.04, 0.03)
@@ -33,17 +31,20 @@ class SeriesOptions:
 
     Attributes:
         photo_size: Integer, longer edge of a written photo in pixels. Defaults to 192.
+        supersampling: Float, at least 1. Photos are degraded at this multiple of the size at which
+            they are written. Defaults to 1.7.
         steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
             Defaults to 3.
     """
 
     photo_size: int = 192
+    supersampling: float = 1.7
     steepness: float = 3.0
 
     @property
     def scene_size(self) -> int:
         """Longer edge of the scenes to photograph, in pixels."""
-        return round(self.photo_size * SUPERSAMPLING * MARGIN)
+        return round(self.photo_size * self.supersampling * MARGIN)
 
 
 def make_series(

@@ -11,12 +11,13 @@ import tensorflow_datasets.public_api as tfds
 from absl import logging
 
 from tfds_series.features import series_features
+from tfds_series.splits import SPLITS
 from tfds_series.synthetic_series import photo_folder, scenes, workers
 from tfds_series.synthetic_series.series import SeriesOptions, make_series
 
-_SPLITS = photo_folder.SPLITS
 # More series of the same photo would only repeat it.
 _MOST_SERIES_PER_PHOTO = 50
+_PHOTOS_VERSION = tfds.core.Version("2.0.0")
 
 
 @dataclasses.dataclass(eq=False)
@@ -31,6 +32,8 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
         validation_series: Integer, likewise for the validation split. Defaults to 150.
         test_series: Integer, likewise for the test split. Defaults to 200.
         photo_size: Integer, longer edge of the photos in pixels. Defaults to 192.
+        supersampling: Float, at least 1. Faults are added at this multiple of `photo_size`.
+            Defaults to 1.7.
         steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
             Defaults to 3.
         seed: Non-negative integer. Different seeds give different series. Defaults to 0.
@@ -44,6 +47,7 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
     validation_series: int = 150
     test_series: int = 200
     photo_size: int = 192
+    supersampling: float = 1.7
     steepness: float = 3.0
     seed: int = 0
 
@@ -56,16 +60,19 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
     @property
     def options(self) -> SeriesOptions:
         """Options for writing and labelling photos."""
-        return SeriesOptions(self.photo_size, self.steepness)
+        return SeriesOptions(self.photo_size, self.supersampling, self.steepness)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
     """TFDS builder of series with faults of known severity."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}  # noqa: RUF012
+    RELEASE_NOTES = {  # noqa: RUF012
+        "1.0.0": "Initial release.",
+        "2.0.0": "Photographs are assigned to splits as in biq2021/mixed.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = """\
-    Only the config `photos` needs this. Put at least three different photographs of your own
+    Only `photos` and `large_photos` need this. Put at least three different photographs of your own
     (JPEG, PNG, WebP, TIFF, ...), in subfolders or not, into the manual directory, by default
     `~/tensorflow_datasets/downloads/manual/`. To use another folder, pass it with
     `prepare.py --manual_dir=...` or `tfds.download.DownloadConfig(manual_dir=...)`. The
@@ -79,7 +86,28 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             train_series=10400,
         ),
         SyntheticSeriesConfig(
-            name="photos", description="Scenes from the user's own photographs.", scenes="photos"
+            name="few_scenes",
+            description="A few series of large photos, to try out training.",
+            train_series=48,
+            validation_series=16,
+            test_series=32,
+            photo_size=448,
+            supersampling=1.0,
+        ),
+        SyntheticSeriesConfig(
+            name="photos",
+            version=_PHOTOS_VERSION,
+            description="Scenes from the user's own photographs.",
+            scenes="photos",
+        ),
+        SyntheticSeriesConfig(
+            name="large_photos",
+            version=_PHOTOS_VERSION,
+            description="As `photos`, in photos of 448 pixels.",
+            scenes="photos",
+            train_series=1000,
+            photo_size=448,
+            supersampling=1.0,
         ),
     ]
 
@@ -97,18 +125,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Returns the example generator of each split."""
         config = self.builder_config
         if config.scenes == "drawn":
-            return {split: self._generate_examples(split, None) for split in _SPLITS}
+            return {split: self._generate_examples(split, None) for split in SPLITS}
         photos, left_out = photo_folder.find_photos(dl_manager.manual_dir)
         files = photo_folder.describe_left_out(left_out)
         if left_out:
             logging.warning("Left out %d files: %s", len(left_out), files)
-        if len(photos) < len(_SPLITS):
+        if len(photos) < len(SPLITS):
             raise ValueError(
-                f"Expected at least {len(_SPLITS)} different photos under {dl_manager.manual_dir}. "
+                f"Expected at least {len(SPLITS)} different photos under {dl_manager.manual_dir}. "
                 f"Received: {len(photos)}, with these files left out: {files or 'none'}"
             )
         split_photos = photo_folder.split_photos(photos)
-        return {split: self._generate_examples(split, split_photos[split]) for split in _SPLITS}
+        return {split: self._generate_examples(split, split_photos[split]) for split in SPLITS}
 
     def _generate_examples(
         self, split: str, photos: list[photo_folder.SourcePhoto] | None
