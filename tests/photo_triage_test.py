@@ -20,11 +20,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from keras_series.data import Annotations, BatchOptions, SeriesBatches, SeriesDataset
 from keras_series.evaluation import pair_accuracy, series_top
 from keras_series.training import Recipe, train
 from tests import photo_triage_copies as copies
+from tests.icc_profiles import table_profile
 from tests.real_data import needs_real_data
 from tfds_series import preparation
 from tfds_series.photo_triage import Builder, pair_lists, reviews
@@ -668,3 +670,14 @@ def test_reviews_without_a_choice_are_passed_over():
     entries = [{"compareID1": 0, "compareID2": 1, "userChoice": side} for side in ("", "RIGHT")]
     content = json.dumps({"reviews": entries}).encode()
     assert reviews.read_reviews(content) == [reviews.Review(1, 0)]
+
+
+def test_photos_with_a_table_profile_are_converted(tmp_path):
+    profile = table_profile(b"RGB ", lambda rgb: rgb**2)
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), (90, 120, 150)).save(file, "JPEG", icc_profile=profile)
+    builder = build(tmp_path, broken(tmp_path, with_photo(file.getvalue())))
+    example = next(e for e in examples_of(builder, "train") if e["series_id"] == b"000004")
+    converted = Image.open(io.BytesIO(example["photos"]["photo_bytes"][0]))
+    assert converted.format == "PNG"
+    assert converted.getpixel((20, 15)) != (90, 120, 150)

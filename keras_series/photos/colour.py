@@ -6,8 +6,8 @@ with the chromatic adaptation in the matrix already), and from there to sRGB. Co
 are clipped, which is the relative colorimetric intent. Sources: ICC.1:2022, and for PNG without a
 profile *Portable Network Graphics (third edition)*, W3C, and ITU-T H.273.
 
-The conversion runs on the small square after the resize. Profiles that are tables (LUT) and
-profiles of other colour spaces than RGB and grey are ignored.
+The conversion runs before the resize for small photos and after it for large ones. Profiles that
+are tables (LUT) and profiles of other colour spaces than RGB and grey are ignored.
 """
 
 from __future__ import annotations
@@ -75,22 +75,30 @@ _BT709_TRANSFERS = (1, 6, 14, 15)
 _SRGB_GAMMA = 45455
 
 
-def convert_to_srgb(square: tf.Tensor, photo_bytes: tf.Tensor, blocks: tf.Tensor) -> tf.Tensor:
+def convert_to_srgb(pixels: tf.Tensor, photo_bytes: tf.Tensor, blocks: tf.Tensor) -> tf.Tensor:
     """Converts pixels to sRGB by what the photo says of its colours.
 
     Args:
-        square: float32 tensor `[H, W, 3]`, RGB 0-255.
+        pixels: float32 tensor `[H, W, 3]`, RGB 0-255.
         photo_bytes: Scalar string tensor. The encoded photo.
         blocks: int64 tensor `[blocks, 4]`, see `find_blocks`.
 
     Returns:
-        float32 tensor `[H, W, 3]`, sRGB 0-255; `square` if there is nothing to convert.
+        float32 tensor `[H, W, 3]`, sRGB 0-255; `pixels` if there is nothing to convert.
     """
-    says_something = tf.reduce_any(tf.gather(present_kinds(blocks), _KINDS))
     converted = tf.cond(
-        says_something, lambda: _convert(square, photo_bytes, blocks), lambda: square
+        names_colours(blocks), lambda: _convert(pixels, photo_bytes, blocks), lambda: pixels
     )
-    return tf.ensure_shape(converted, square.shape)
+    return tf.ensure_shape(converted, pixels.shape)
+
+
+def names_colours(blocks: tf.Tensor) -> tf.Tensor:
+    """Returns whether a photo says anything of its colours, a bool scalar tensor.
+
+    Args:
+        blocks: int64 tensor `[blocks, 4]`, see `find_blocks`.
+    """
+    return tf.reduce_any(tf.gather(present_kinds(blocks), _KINDS))
 
 
 @called_as_function(
@@ -98,7 +106,7 @@ def convert_to_srgb(square: tf.Tensor, photo_bytes: tf.Tensor, blocks: tf.Tensor
     tf.TensorSpec([], tf.string),
     tf.TensorSpec([None, 4], tf.int64),
 )
-def _convert(square, photo_bytes, blocks):
+def _convert(pixels, photo_bytes, blocks):
     kinds = tf.constant(_KINDS, tf.int64)
     kind = kinds[tf.argmax(tf.gather(present_kinds(blocks), kinds))]
     content = joined_content(photo_bytes, blocks, kind)
@@ -111,12 +119,12 @@ def _convert(square, photo_bytes, blocks):
     reader += 2 * tf.cast(kind == Block.GAMMA, tf.int32)
     is_known, curves, matrix = tf.switch_case(reader, readers)
     is_known &= kind != Block.SRGB
-    return tf.cond(is_known, lambda: _apply(square, curves, matrix), lambda: square)
+    return tf.cond(is_known, lambda: _apply(pixels, curves, matrix), lambda: pixels)
 
 
-def _apply(square, curves, matrix):
+def _apply(pixels, curves, matrix):
     """Applies tone curves `[3, 256]` and a matrix to linear sRGB `[3, 3]`, and encodes."""
-    level = tf.clip_by_value(square, 0.0, 255.0)
+    level = tf.clip_by_value(pixels, 0.0, 255.0)
     low = tf.minimum(tf.cast(level, tf.int32), 254)
     fraction = level - tf.cast(low, tf.float32)
     channels = []

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_series.photos.byte_strings import count_of, length_of, number_at, text_at
-from keras_series.photos.colour import convert_to_srgb
+from keras_series.photos.colour import convert_to_srgb, names_colours
 from keras_series.photos.headers import (
     PhotoFormat,
     bmp_palette,
@@ -31,6 +31,9 @@ from keras_series.photos.resizing import MEAN_COLOUR, check_resize, resize_exten
 # Default limit on height * width of a photo that is decoded.
 # Every camera on sale: phones reach 200 megapixels.
 MAX_PIXELS = 200_000_000
+# Photos with more pixels are converted to sRGB after the resize, which takes less time and memory.
+# A resize in another colour space differs at edges, the less the more it averages.
+_MOST_CONVERTED = 2**20
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -90,8 +93,11 @@ def decode_photo(
         PhotoFormat.BMP: lambda: _decode_bmp(photo_bytes),
     }
     pixels, extent = tf.switch_case(photo_format, decoders)
-    square = resize_extent(pixels[tf.newaxis], extent, image_size, resize)[0]
-    square = convert_to_srgb(square, photo_bytes, blocks)
+    square = tf.cond(
+        names_colours(blocks) & (tf.size(pixels) <= 3 * _MOST_CONVERTED),
+        lambda: _resize(_to_srgb(pixels, photo_bytes, blocks), extent, image_size, resize),
+        lambda: _to_srgb(_resize(pixels, extent, image_size, resize), photo_bytes, blocks),
+    )
     # Both resizes are symmetric, so the small square can be turned instead of the photo.
     return _turn_upright(square, read_orientation(photo_bytes, blocks))
 
@@ -285,6 +291,14 @@ def _decode_bmp(photo_bytes):
             lambda: pixels[..., :3],
         )
     )
+
+
+def _to_srgb(pixels, photo_bytes, blocks):
+    return convert_to_srgb(tf.cast(pixels, tf.float32), photo_bytes, blocks)
+
+
+def _resize(pixels, extent, image_size, resize):
+    return resize_extent(pixels[tf.newaxis], extent, image_size, resize)[0]
 
 
 def _whole(pixels):

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_datasets.public_api as tfds
 from absl import logging
 
+from keras_series.utils import with_srgb_colours
 from tfds_series.biq2021.preferences import pair_preferences, ranks
 from tfds_series.biq2021.source_files import SourceFiles
 from tfds_series.features import series_features
@@ -200,8 +201,8 @@ class _UsablePhotos:
         return None
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a photo that `hash_of` has accepted."""
-        return self._files[name][0].read()
+        """Returns the bytes of a photo that `hash_of` has accepted, in colours that models read."""
+        return with_srgb_colours(self._files[name][0].read())
 
 
 def _find_files(dl_manager: tfds.download.DownloadManager) -> SourceFiles:

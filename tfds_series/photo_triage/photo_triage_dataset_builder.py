@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets.public_api as tfds
 from absl import logging
 
+from keras_series.utils import with_srgb_colours
 from tfds_series.features import series_features
 from tfds_series.photo_triage import pair_lists, reviews
 from tfds_series.photo_triage.left_out import LeftOut, file_name
@@ -205,7 +206,7 @@ def _read_photo(number: int, photo: int, files: SourceFiles, left_out: LeftOut) 
         try:
             content = file.read()
             check_decodable(content)
-            found.setdefault(content, file)
+            found.setdefault(with_srgb_colours(content), file)
         except (*UNREADABLE, *UNDECODABLE) as error:
             reason = str(error)
     if len(found) > 1:
