@@ -7,6 +7,10 @@ prints a table and writes evaluation.json and evaluation.png to the folder of th
     python evaluate.py --model=exported/demo/1 --dataset=synthetic_series/scenes --workdir=evaluated
 
 evaluates an exported model instead, and writes to --workdir.
+
+    python evaluate.py --pretrained=lite --dataset=biq2021/series --split=validation --workdir=lite
+
+evaluates the trained network that comes with the package.
 """
 
 from absl import flags
@@ -18,6 +22,9 @@ _WORKDIR = cli.define_path(
 )
 _MODEL = cli.define_path(
     "model", "Folder of an exported version, <base>/<version>, to evaluate instead."
+)
+_PRETRAINED = flags.DEFINE_enum(
+    "pretrained", None, ["lite"], "Weights that come with the package, to evaluate instead."
 )
 _DATASET = flags.DEFINE_string("dataset", None, "TFDS name, such as synthetic_series/scenes.")
 _SPLIT = flags.DEFINE_string(
@@ -48,10 +55,11 @@ def main():
         _BATCH_SIZE.value,
         _SEED.value,
         _HTML.value,
+        _PRETRAINED.value,
     )
     print(f"\n{report['dataset']}, {report['split']}\n{format_report(report)}")
     print(f"\nWritten to: {', '.join(map(str, written))}")
-    if not _MODEL.value:
+    if not (_MODEL.value or _PRETRAINED.value):
         print(f"Next: python export.py --workdir={_WORKDIR.value} --base=exported")
 
 

@@ -5,16 +5,30 @@
 writes exported/demo/1 (then 2, 3, ...) after checking it in a clean process: every signature gives
 the answers of the live model, and the warm-up requests run.
 
+    python export.py --pretrained=lite --base=exported/lite
+
+exports the trained network that comes with the package.
+
     python export.py --check=exported/demo/1
 
 checks a version again, on any machine, against the answers that are stored with it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from absl import flags
 
 from keras_series import cli
 
+if TYPE_CHECKING:
+    from keras_series.models import SeriesPreferenceModel
+
 _WORKDIR = cli.define_path("workdir", "Folder of the run whose best.keras is exported.")
+_PRETRAINED = flags.DEFINE_enum(
+    "pretrained", None, ["lite"], "Weights that come with the package, to export instead."
+)
 _BASE = cli.define_path("base", "Folder of the model's versions. Created if it does not exist.")
 _VERSION = flags.DEFINE_integer(
     "version", None, "Version to write. Defaults to one more than the greatest in --base.", 1
@@ -36,18 +50,29 @@ def main():
         return
 
     from keras_series.export import export
-    from keras_series.training import RunFolder
 
-    run = RunFolder(_WORKDIR.value)
+    model, provenance = _read_model()
     path = export(
-        run.load_best(),
+        model,
         _BASE.value,
         _VERSION.value,
         _MAX_PIXELS.value,
         _KEEP_VARIABLES.value,
-        run.provenance(),
+        provenance,
     )
     print(f"\nExported and checked: {path}\nNext: python rank.py --model={path} --photos=FOLDER")
+
+
+def _read_model() -> tuple[SeriesPreferenceModel, dict]:
+    """The model to export, and how it was trained and evaluated."""
+    if _PRETRAINED.value:
+        from keras_series.models import load_pretrained, pretrained_card
+
+        return load_pretrained(_PRETRAINED.value), pretrained_card(_PRETRAINED.value)
+    from keras_series.training import RunFolder
+
+    run = RunFolder(_WORKDIR.value)
+    return run.load_best(), run.provenance()
 
 
 def check(folder: str) -> None:
@@ -61,10 +86,15 @@ def check(folder: str) -> None:
     print(f"\n{folder}: all within {golden.TOLERANCE} of the answers in {golden.CARD}.")
 
 
+def _is_complete(given):
+    source = [bool(given["workdir"]), bool(given["pretrained"])]
+    return bool(given["check"]) or (sum(source) == 1 and bool(given["base"]))
+
+
 if __name__ == "__main__":
     flags.register_multi_flags_validator(
-        ["check", "workdir", "base"],
-        lambda given: bool(given["check"]) or bool(given["workdir"] and given["base"]),
-        "Expected --workdir and --base, or --check.",
+        ["check", "workdir", "pretrained", "base"],
+        _is_complete,
+        "Expected --base with --workdir or --pretrained, or --check.",
     )
     cli.run(main)

@@ -1,6 +1,6 @@
-"""Ranks the photos of a folder, best first, with an exported model.
+"""Ranks the photos of a folder, best first.
 
-    python rank.py --model=exported/demo/1 --photos=my_photos --html=ranked.html
+    python rank.py --photos=my_photos --html=ranked.html
 
 Each folder below --photos that has photos (JPEG, PNG, WebP, GIF, BMP) is a series. The first bytes
 of a file say what it is, not its name, and other files are counted with the reason. With --gap=30 a
@@ -12,7 +12,11 @@ from absl import flags
 
 from keras_series import cli
 
-_MODEL = cli.define_path("model", "Folder of an exported version, <base>/<version>.")
+_MODEL = cli.define_path(
+    "model",
+    "Folder of an exported version, <base>/<version>. Defaults to the trained network that comes "
+    "with the package.",
+)
 _PHOTOS = cli.define_path("photos", "Folder of photos. Each folder in it is a series.")
 _GAP = flags.DEFINE_float(
     "gap",
@@ -30,7 +34,8 @@ _CSV = cli.define_path("csv", "CSV table to write: series, rank, path, score, su
 def main():
     from keras_series.ranking import rank_folder
 
-    rank_folder(_PHOTOS.value, _MODEL.value, _GAP.value, _BATCH_SIZE.value, _HTML.value, _CSV.value)
+    model = cli.exported_or_pretrained(_MODEL.value)
+    rank_folder(_PHOTOS.value, model, _GAP.value, _BATCH_SIZE.value, _HTML.value, _CSV.value)
     print(
         "score: how likely people prefer the photo to an average one; "
         "sure: to the next one in the table."
@@ -41,4 +46,4 @@ def main():
 
 
 if __name__ == "__main__":
-    cli.run(main, "model", "photos")
+    cli.run(main, "photos")

@@ -32,7 +32,11 @@ _PHOTOS = cli.define_path(
     "Local folder of photos, or a glob on any file system that Beam reads. * matches within a "
     "folder, ** across folders.",
 )
-_MODEL = cli.define_path("model", "Folder of an exported version, <base>/<version>.")
+_MODEL = cli.define_path(
+    "model",
+    "Folder of an exported version, <base>/<version>. Defaults to the trained network that comes "
+    "with the package.",
+)
 _OUTPUT = cli.define_path("output", "Folder to which Parquet files are added.")
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", 32, "Largest number of photos per call.", lower_bound=1
@@ -103,7 +107,8 @@ def main(beam_options):
         score_library,
     )
 
-    photos, model, output = map(absolute, (_PHOTOS.value, _MODEL.value, _OUTPUT.value))
+    model = cli.exported_or_pretrained(_MODEL.value)
+    photos, model, output = map(absolute, (_PHOTOS.value, model, _OUTPUT.value))
     options = parse_options(beam_options)
     check_job(photos, model, output)
     handler = SavedModelHandler(
@@ -119,4 +124,4 @@ def main(beam_options):
 
 
 if __name__ == "__main__":
-    cli.run(main, "photos", "model", "output", passes_on=True)
+    cli.run(main, "photos", "output", passes_on=True)

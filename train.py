@@ -14,14 +14,18 @@ _WORKDIR = cli.define_path("workdir", "Folder of the run. Created if it does not
 _PRESET = flags.DEFINE_string(
     "preset",
     "paper",
-    "Network: paper (ResNet50, 224 pixels), tiny (small, for two cores), or another row of the "
-    "paper's tables, see configs/paper/.",
+    "Network: paper (ResNet50, 224 pixels), lite (EfficientNet-Lite0, 512 pixels), tiny (small, "
+    "trains from random weights), or another row of the paper's tables, see configs/paper/.",
+)
+_INIT_FROM = cli.define_path(
+    "init_from",
+    "Model to start with instead of a preset: lite, the trained network that comes with the "
+    "package; the folder of a run; or a .keras file.",
 )
 _TRAINING = cli.define_training_flags()
 
 
 def main():
-    from keras_series.data import SeriesDataset
     from keras_series.training import RunFolder, train
 
     folder = RunFolder(_WORKDIR.value)
@@ -31,17 +35,21 @@ def main():
         changeable=["epochs", "data_dir", "workdir"],
         started=folder.metrics.exists(),
     )
-    dataset, data_dir = _TRAINING.dataset.value, _TRAINING.data_dir.value
+    overrides = _TRAINING.read_overrides()
+    if _INIT_FROM.value and (_PRESET.present or overrides):
+        raise ValueError("Expected --init_from, or --preset and --override. Received: both")
     best = train(
         folder.path,
-        SeriesDataset.open(dataset, data_dir),
+        _TRAINING.open_dataset(),
         _PRESET.value,
-        _TRAINING.read_overrides(),
+        overrides,
         _TRAINING.read_recipe(),
         _TRAINING.train_split.value,
+        _INIT_FROM.value,
     )
     print(f"\nBest model: {best}\nCurves: {folder.curves}")
-    place = f" --data_dir={data_dir}" if data_dir else ""
+    place = f" --data_dir={_TRAINING.data_dir.value}" if _TRAINING.data_dir.value else ""
+    dataset = _TRAINING.dataset.value.partition(",")[0]
     print(f"Next: python evaluate.py --workdir={folder.path} --dataset={dataset}{place}")
 
 

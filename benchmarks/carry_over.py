@@ -1,9 +1,8 @@
 """Measures how often an exported model prefers photographs to degraded copies of them.
 
-    python benchmarks/carry_over.py --model=exported/demo/1 --photos=/path/to/photos
+    python benchmarks/carry_over.py --photos=/path/to/photos
 
-The table shows, by kind of fault and severity, whether a model that was trained on drawn scenes
-carries over to real photos.
+The table shows, by kind of fault and severity, whether a model carries over to these photos.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from keras_series import cli
 if TYPE_CHECKING:
     from keras_series.export import ExportedModel
 
-_MODEL = cli.define_path("model", "Folder of an exported version, <base>/<version>.")
+_MODEL = cli.define_path("model", "Folder of an exported version. Defaults to the shipped network.")
 _PHOTOS = cli.define_path("photos", "Folder of good photographs. They are only read.")
 _COPIES = flags.DEFINE_integer(
     "copies", 3, "Number of degraded copies of each photo, for each kind of fault and severity.", 1
@@ -93,7 +92,7 @@ def main() -> None:
     if not sources:
         raise ValueError(f"Expected photos in {_PHOTOS.value!r}. Received: none")
     photos = [photo_folder.read_scene(source.path, _EDGE.value) for source in sources]
-    model = ExportedModel(_MODEL.value, signatures=["preference"])
+    model = ExportedModel(cli.exported_or_pretrained(_MODEL.value), signatures=["preference"])
     print()
     print_row("severity", [*SEVERITIES, "all"])
     rows = []
@@ -107,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, "model", "photos")
+    cli.run(main, "photos")

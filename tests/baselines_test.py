@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_series.evaluation import baseline_predictions, sharpness
-from tests.examples import many_series
+from keras_series.evaluation import baseline_predictions, brightness, sharpness
+from tests.examples import dataset, example, many_series
 
 
 def test_sharpness_is_the_variance_of_the_laplacian():
@@ -17,6 +17,28 @@ def test_sharpness_is_the_variance_of_the_laplacian():
     ]
     actual = sharpness(tf.constant(photo[None]))
     np.testing.assert_allclose(actual, [np.var(laplacian)], rtol=1e-4)
+
+
+def test_the_baselines_of_two_photos():
+    photos = [np.full((20, 20, 3), value, np.uint8) for value in (40, 120, 250)]
+    rng = np.random.default_rng(0)
+    photos[2] = np.where(rng.random((20, 20, 1)) < 0.5, photos[2], 200).astype(np.uint8)
+    encoded = [tf.io.encode_png(photo).numpy() for photo in photos]
+    examples = dataset([example("a", encoded, [(0, 1, 0.5)])])
+    first, second = np.array([0, 1, 0]), np.array([1, 2, 2])
+    found = baseline_predictions(examples, first, second)
+    assert found["first_photo"].tolist() == [1, 1, 1]
+    assert found["coin"].tolist() == [0.5, 0.5, 0.5]
+    assert found["sharpness"].tolist()[1:] == [0, 0]
+    assert found["file_size"].tolist()[1:] == [0, 0]
+    # 40, 120 and about 225 are 87.5, 7.5 and about 97.5 from the middle.
+    assert found["brightness"].tolist() == [0, 1, 1]
+
+
+def test_brightness_is_the_mean_of_the_grey_photo():
+    photo = np.random.default_rng(0).uniform(0, 255, (5, 6, 3)).astype("float32")
+    expected = (photo @ np.array([0.299, 0.587, 0.114])).mean()
+    np.testing.assert_allclose(brightness(tf.constant(photo[None])), [expected], rtol=1e-5)
 
 
 def test_sharpness_prefers_the_photo_with_an_edge():

@@ -1,7 +1,10 @@
 """What the scripts share: flags for paths."""
 
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 from absl import flags
@@ -11,7 +14,7 @@ from keras_series import cli
 FOLDER = cli.define_path("folder_of_a_test", "A folder.")
 ROOT = pathlib.Path(__file__).parents[1]
 PATHS = {
-    "train.py": {"workdir"},
+    "train.py": {"workdir", "init_from"},
     "evaluate.py": {"workdir", "model", "data_dir"},
     "export.py": {"workdir", "base", "check"},
     "rank.py": {"model", "photos", "html", "csv"},
@@ -42,3 +45,13 @@ def test_home_folder(given, expected, monkeypatch):
 def test_paths_of_the_scripts(script, expected):
     text = (ROOT / script).read_text(encoding="utf-8")
     assert set(re.findall(r'define_path\(\s*"(\w+)"', text)) == expected
+
+
+def test_tensorflow_is_imported_without_its_lines_on_cuda(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    result = subprocess.run(
+        [sys.executable, ROOT / "export.py", f"--check={tmp_path}"],
+        capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: Expected the folder of an exported version")

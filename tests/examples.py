@@ -19,6 +19,7 @@ _PHOTO_TYPES = {
     "rank": tf.int32,
     "degradation": tf.string,
     "severity": tf.float32,
+    "rating": tf.float32,
 }
 
 

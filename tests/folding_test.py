@@ -22,7 +22,9 @@ def norms(model):
     return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
-@pytest.mark.parametrize("backbone", ["tiny", "se_tiny", "resnet50", "efficientnetv2b0"])
+@pytest.mark.parametrize(
+    "backbone", ["tiny", "se_tiny", "resnet50", "efficientnetv2b0", "efficientnet_lite0"]
+)
 @pytest.mark.parametrize("stages", [(5,), (3, 5)])
 def test_folded_is_the_same_function(backbone, stages):
     encoder = PhotoEncoder(backbone, stages=stages, weights=None, image_size=64)
@@ -31,14 +33,15 @@ def test_folded_is_the_same_function(backbone, stages):
     expected = keras.ops.convert_to_numpy(encoder(photos))
     actual = keras.ops.convert_to_numpy(fold_encoder(encoder)(photos))
     # Swish and depthwise convolutions pass rounding on more than a ResNet's additions do.
-    tolerance = 1e-3 if backbone == "efficientnetv2b0" else 1e-4
+    tolerance = 1e-3 if backbone.startswith("efficientnet") else 1e-4
     np.testing.assert_allclose(actual, expected, atol=tolerance * np.abs(expected).max())
 
 
-def test_every_norm_of_a_resnet_is_folded():
-    encoder = PhotoEncoder("resnet50", weights=None, image_size=64)
-    network = encoder.get_layer("resnet50")
-    assert len(norms(network)) == 53
+@pytest.mark.parametrize(("backbone", "count"), [("resnet50", 53), ("efficientnet_lite0", 48)])
+def test_every_norm_is_folded(backbone, count):
+    encoder = PhotoEncoder(backbone, weights=None, image_size=64)
+    network = encoder.get_layer(backbone)
+    assert len(norms(network)) == count
     assert norms(fold_batch_norms(network)) == []
 
 

@@ -55,5 +55,8 @@ def test_rate_by_hand():
     recipe = Recipe()
     rates = {0: 1e-5, 24: 1e-5, 25: 3e-6, 49: 3e-6, 50: 9e-7, 99: 2.7e-7}
     assert {epoch: recipe.rate(epoch) for epoch in rates} == pytest.approx(rates)
+    cosine = Recipe(schedule="cosine", learning_rate=2.0, epochs=4)
+    rates = [2.0, 1 + 0.5**0.5, 1.0, 1 - 0.5**0.5]
+    assert [cosine.rate(epoch) for epoch in range(4)] == pytest.approx(rates)
     halving = Recipe(learning_rate=8.0, decay_factor=0.5, decay_epochs=1)
     assert [halving.rate(epoch) for epoch in range(4)] == [8.0, 4.0, 2.0, 1.0]

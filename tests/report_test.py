@@ -131,3 +131,29 @@ def test_report_is_written_and_shown(tmp_path):
     text = format_report(report)
     for part in ("1.000 (1.000-1.000)", "coin", "40 untied pairs", report["verdict"]):
         assert part in text
+
+
+def test_another_predictor_stands_beside_the_baselines():
+    others = {"start": FixedPredictor(lambda p: 1 - float(p))}
+    report = evaluate(
+        FixedPredictor(lambda p: float(p)), many_series(), resamples=200, others=others
+    )
+    assert report["predictors"]["start"]["pair_accuracy"]["value"] == 0.0
+    assert report["margins"]["start"]["value"] == 1.0
+    assert "start" in format_report(report)
+
+
+def test_groups_by_how_far_ratings_are_apart():
+    examples = []
+    for number, (apart, preference) in enumerate([(0.2, 0.9), (0.07, 0.8), (0.01, 0.6)]):
+        one = one_series(number, preference)
+        one["photos"]["rating"] = [0.5 + apart, 0.5]
+        examples.append(one)
+    # Right where the preference is over 0.7.
+    report = evaluate(
+        FixedPredictor(lambda p: 0.9 if p > 0.7 else 0.1), dataset(examples), resamples=100
+    )
+    groups = report["groups"]["ratings apart"]
+    assert [groups[name]["pairs"] for name in ("more than 0.05", "more than 0.1")] == [2, 1]
+    assert groups["more than 0.05"]["value"] == 1.0
+    assert report["predictors"]["model"]["pair_accuracy"]["value"] == pytest.approx(2 / 3)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_series import reproduction
 from keras_series.export import export
 from keras_series.models import BACKBONES, PRESETS, from_preset
-from keras_series.training import Recipe, compiled_model
+from keras_series.training import Recipe, compile_model
 from tests.examples import FewSeries, encode_grey
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -28,7 +28,8 @@ def data_dir(tmp_path_factory):
 
 def live_through(preset, overrides, folder):
     """A step of training; then the saved, reloaded and the exported model score alike."""
-    model = compiled_model(preset, overrides, Recipe(learning_rate=1e-3))
+    model = from_preset(preset, **overrides)
+    compile_model(model, Recipe(learning_rate=1e-3))
     size = model.encoder.image_size
     photos = np.random.default_rng(0).uniform(0, 255, (1, 2, size, size, 3)).astype("float32")
     labels = np.array([[[0.0, 1.0], [0.0, 0.0]]], "float32")

@@ -1,5 +1,6 @@
 """Metrics and their intervals, compared with cases worked out by hand, scikit-learn and SciPy."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -155,6 +156,29 @@ def test_score_consistency_by_hand():
     scores = np.array([0.3, 0.5, 0.4, 0.2, 0.2])
     predictions = np.array([0.4, 0.4, 0.4, 0.9])  # Agree, agree, not, half.
     assert value(statistics.score_consistency(predictions, scores, ANNOTATIONS)) == 2.5 / 4
+
+
+def test_rating_correlation_matches_scipy_with_series_repeated():
+    annotations = drawn_annotations(6)
+    rng = np.random.default_rng(0)
+    photo_count = len(annotations.series_index)
+    ratings = rng.integers(0, 4, photo_count) / 4
+    scores = ratings + rng.normal(0, 0.3, photo_count)
+    metric = statistics.rating_correlation(
+        scores, dataclasses.replace(annotations, ratings=ratings)
+    )
+    counts = np.array([2, 0, 1, 3, 0, 1])
+    places = np.repeat(np.arange(photo_count), counts[annotations.series_index])
+    expected = [
+        scipy.stats.spearmanr(scores, ratings).statistic,
+        scipy.stats.spearmanr(scores[places], ratings[places]).statistic,
+    ]
+    np.testing.assert_allclose(metric(np.stack([np.ones(6), counts])), expected)
+
+
+def test_rating_correlation_needs_ratings():
+    metric = statistics.rating_correlation(np.zeros(5), ANNOTATIONS)
+    assert np.isnan(metric(np.ones((3, 2)))).all()
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,16 @@ from keras_series.data.batches import (
     encoded_photos,
     photo_batches,
 )
-from keras_series.data.datasets import SeriesDataset
+from keras_series.data.datasets import MixedDataset, SeriesDataset
 from keras_series.data.inference import compare_in_batches, embed_examples, map_photos
+from keras_series.data.mixture import Mixture
 from keras_series.data.packing import pack_series, shuffled
 
 __all__ = [
     "Annotations",
     "BatchOptions",
+    "MixedDataset",
+    "Mixture",
     "SeriesBatches",
     "SeriesDataset",
     "augment",

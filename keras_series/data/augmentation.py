@@ -5,11 +5,10 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-# This much sharpening gives drawn scenes the local contrast of photographs.
-_MOST_SHARPENING = 2.0
 
-
-def draw_augmentation(series_id: bytes, seed: int, epoch: int) -> tuple[bool, float]:
+def draw_augmentation(
+    series_id: bytes, seed: int, epoch: int, most_sharpening: float = 2.0
+) -> tuple[bool, float]:
     """Draws how a series is augmented in an epoch.
 
     The photos of a series come from one camera and differ in sharpness from those of other
@@ -19,12 +18,15 @@ def draw_augmentation(series_id: bytes, seed: int, epoch: int) -> tuple[bool, fl
         series_id: Bytes, the name of the series.
         seed: Non-negative integer.
         epoch: Non-negative integer.
+        most_sharpening: Float, at least 0. Defaults to 2, which gives drawn scenes the local
+            contrast of photographs.
 
     Returns:
-        Whether the photos are mirrored, and by how much they are sharpened, in [0, 2].
+        Whether the photos are mirrored, and by how much they are sharpened, in
+        [0, most_sharpening].
     """
     generator = np.random.default_rng([seed, epoch, zlib.crc32(series_id)])
-    return generator.random() < 0.5, generator.uniform(0, _MOST_SHARPENING)
+    return generator.random() < 0.5, generator.uniform(0, most_sharpening)
 
 
 def augment(photos: tf.Tensor, mirrored: tf.Tensor, sharpening: tf.Tensor) -> tf.Tensor:

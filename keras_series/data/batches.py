@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_series.data.augmentation import augment, draw_augmentation
+from keras_series.data.mixture import Mixture
 from keras_series.data.packing import pack_series, shuffled
 from keras_series.photos import decode_photos
 
@@ -31,6 +32,7 @@ class BatchOptions:
             Defaults to `False`.
         augment: Whether half the series are mirrored and each is sharpened by a random amount, all
             photos of a series alike. Defaults to `False`.
+        most_sharpening: Float, at least 0, the largest of these amounts. Defaults to 2.
         seed: Non-negative integer. Defaults to 0.
     """
 
@@ -42,6 +44,7 @@ class BatchOptions:
     min_majority_share: float = 0.5
     shuffle: bool = False
     augment: bool = False
+    most_sharpening: float = 2.0
     seed: int = 0
 
     def __post_init__(self):
@@ -69,7 +72,8 @@ class SeriesBatches:
     the series at hand.
 
     Args:
-        examples: `tf.data.Dataset` of TFDS examples. It is read once to learn the series' sizes.
+        examples: `tf.data.Dataset` of TFDS examples, or a `Mixture` of several. It is read once to
+            learn the series' sizes.
         options: `BatchOptions`.
         epochs: Integer, number of epochs. A different order may need a different number of packs;
             every epoch has as many batches as the longest one, filled up with packs of zero weight.
@@ -85,15 +89,15 @@ class SeriesBatches:
         ValueError: If a series has more photos than a pack.
     """
 
-    def __init__(self, examples: tf.data.Dataset, options: BatchOptions, epochs: int = 1):
-        self.examples = examples
+    def __init__(self, examples: tf.data.Dataset | Mixture, options: BatchOptions, epochs: int = 1):
+        self.mixture = examples if isinstance(examples, Mixture) else Mixture([examples])
         self.options = options
         self.epoch = 0
-        sizes, self.pairs = [], 0
-        for example in examples.as_numpy_iterator():
-            sizes.append(len(example["photos"]["rank"]))
-            self.pairs += int(np.count_nonzero(self._labels(example["pairs"]["preference"])[1]))
-        packs = max(sum(1 for _ in self._packed(sizes, epoch, int)) for epoch in range(epochs))
+        self.pairs = 0
+        self._sizes = [self._read_sizes(part) for part in self.mixture.parts]
+        packs = max(
+            sum(1 for _ in self._packed(self._sizes, epoch, int)) for epoch in range(epochs)
+        )
         self.batches = -(-packs // options.batch_size)
 
     def as_dataset(self) -> tf.data.Dataset:
@@ -115,15 +119,26 @@ class SeriesBatches:
         ).batch(self.options.batch_size, drop_remainder=True)
         return batches.apply(tf.data.experimental.assert_cardinality(self.batches)).prefetch(2)
 
-    def _packed(self, items: Iterable, epoch: int, size_of: Callable) -> Iterator[list]:
+    def _read_sizes(self, part):
+        """The number of photos of each series of a dataset. Counts the pairs on the way."""
+        sizes = []
+        for example in part.as_numpy_iterator():
+            sizes.append(len(example["photos"]["rank"]))
+            self.pairs += int(np.count_nonzero(self._labels(example["pairs"]["preference"])[1]))
+        return sizes
+
+    def _packed(self, streams: Sequence[Iterable], epoch: int, size_of: Callable) -> Iterator[list]:
         options = self.options
+        counts = [len(sizes) for sizes in self._sizes]
+        items = self.mixture.draw(streams, counts, options.seed, epoch)
         if options.shuffle:
             items = shuffled(items, np.random.default_rng([options.seed, epoch]))
         return pack_series(items, options.pack_size, size_of)
 
     def _epoch_arrays(self):
         epoch, number, spare = self.epoch, 0, None
-        for pack in self._packed(self.examples.as_numpy_iterator(), epoch, _photo_count):
+        streams = [part.as_numpy_iterator() for part in self.mixture.parts]
+        for pack in self._packed(streams, epoch, _photo_count):
             arrays = self._arrays(pack, epoch, spare)
             yield arrays
             number, spare = number + 1, arrays[0]
@@ -141,8 +156,9 @@ class SeriesBatches:
             stop = start + _photo_count(example)
             photo_bytes[start:stop] = example["photos"]["photo_bytes"]
             if options.augment:
-                drawn = draw_augmentation(example["series_id"], options.seed, epoch)
-                mirrored[start:stop], sharpening[start:stop] = drawn
+                mirrored[start:stop], sharpening[start:stop] = draw_augmentation(
+                    example["series_id"], options.seed, epoch, options.most_sharpening
+                )
             pairs = example["pairs"]
             places = start + pairs["first"], start + pairs["second"]
             labels[places], weights[places] = self._labels(pairs["preference"])

@@ -1,14 +1,16 @@
-"""A TFDS dataset of photo series, opened once and passed on."""
+"""TFDS datasets of photo series, opened once and passed on."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import os
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from keras_series.data.mixture import Mixture
 from tfds_series.preparation import check_split, labelled_split, prepare
 
 
@@ -61,3 +63,46 @@ class SeriesDataset:
         """
         check_split(self.builder, split)
         return self.builder.as_dataset(split=split)
+
+    def mixture(self, split: str) -> Mixture:
+        """Returns the examples of a split as a `Mixture` of one part."""
+        return Mixture([self.examples(split)])
+
+
+@dataclasses.dataclass(frozen=True)
+class MixedDataset:
+    """Several datasets to train on together. Validation is on the first.
+
+    Attributes:
+        datasets: Sequence of `SeriesDataset`s.
+        shares: Sequence of positive floats, see `Mixture`. Defaults to 1 for each dataset.
+    """
+
+    datasets: Sequence[SeriesDataset]
+    shares: Sequence[float] | None = None
+
+    @property
+    def name(self) -> str:
+        """The names of the datasets, separated by commas."""
+        return ",".join(dataset.name for dataset in self.datasets)
+
+    @property
+    def full_name(self) -> str:
+        """The full names of the datasets, separated by commas."""
+        return ",".join(dataset.full_name for dataset in self.datasets)
+
+    def examples(self, split: str) -> tf.data.Dataset:
+        """Returns the examples of a split of the first dataset.
+
+        Raises:
+            ValueError: If there is no such split.
+        """
+        return self.datasets[0].examples(split)
+
+    def mixture(self, split: str) -> Mixture:
+        """Returns the examples of a split of each dataset as a `Mixture`.
+
+        Raises:
+            ValueError: If a dataset has no such split, or the shares are not valid.
+        """
+        return Mixture([dataset.examples(split) for dataset in self.datasets], self.shares)

@@ -1,6 +1,6 @@
 """Evaluation: how often a model prefers what people prefer."""
 
-from keras_series.evaluation.baselines import baseline_predictions, sharpness
+from keras_series.evaluation.baselines import baseline_predictions, brightness, sharpness
 from keras_series.evaluation.page import write_page
 from keras_series.evaluation.pipeline import evaluate_model
 from keras_series.evaluation.predictors import (
@@ -18,6 +18,7 @@ from keras_series.evaluation.statistics import (
     mean_preferences,
     pair_accuracy,
     paper_pair_accuracy,
+    rating_correlation,
     reliability,
     resample,
     risk_coverage,
@@ -35,6 +36,7 @@ __all__ = [
     "Predictor",
     "SavedModelPredictor",
     "baseline_predictions",
+    "brightness",
     "calibration_error",
     "draw_report",
     "estimate",
@@ -47,6 +49,7 @@ __all__ = [
     "mean_preferences",
     "pair_accuracy",
     "paper_pair_accuracy",
+    "rating_correlation",
     "reliability",
     "resample",
     "risk_coverage",

@@ -11,7 +11,8 @@ from keras_series.evaluation.predictors import KerasPredictor, SavedModelPredict
 from keras_series.evaluation.report import evaluate
 from keras_series.evaluation.text import draw_report
 from keras_series.export import ExportedModel
-from keras_series.training import RunFolder
+from keras_series.models import load_pretrained
+from keras_series.training import RunFolder, load_model
 
 
 def evaluate_model(
@@ -23,6 +24,7 @@ def evaluate_model(
     batch_size: int = 32,
     seed: int = 0,
     page: bool = False,
+    pretrained: str | None = None,
 ) -> tuple[dict, list[pathlib.Path]]:
     """Evaluates the best model of a run, or an exported one, and writes the report.
 
@@ -36,6 +38,8 @@ def evaluate_model(
         batch_size: Integer, number of photos per call. Defaults to 32.
         seed: Non-negative integer, seed of the bootstrap. Defaults to 0.
         page: Whether an HTML page is written, too. Defaults to `False`.
+        pretrained: Name of the weights that come with the package, as `"lite"`, to evaluate instead
+            of the run's best model. Defaults to `None`.
 
     Returns:
         The report, see `evaluate`, and the paths of the written files.
@@ -49,14 +53,15 @@ def evaluate_model(
         encoder = None
         predictor = SavedModelPredictor(ExportedModel(exported, batch_size))
     else:
-        model = folder.load_best()
+        model = load_pretrained(pretrained) if pretrained else folder.load_best()
         encoder = model.encoder
         predictor = KerasPredictor(model, batch_size)
     data = SeriesDataset.open(dataset, data_dir)
     split = split or data.evaluation_split
     examples = data.examples(split)
     train_examples = None if split.startswith("train") else data.examples("train")
-    report = evaluate(predictor, examples, train_examples, seed=seed)
+    others = {} if exported or pretrained else _start(folder, batch_size)
+    report = evaluate(predictor, examples, train_examples, seed=seed, others=others)
     report = {"dataset": data.full_name, "split": split, **report}
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_evaluation(report)
@@ -66,3 +71,9 @@ def evaluate_model(
         write_page(report, examples, folder.evaluation_plots, folder.evaluation_page, encoder)
         written.append(folder.evaluation_page)
     return report, written
+
+
+def _start(folder: RunFolder, batch_size: int) -> dict[str, KerasPredictor]:
+    """The model that the run started with, if it did not start with a preset."""
+    init_from = (folder.provenance()["training"] or {}).get("init_from")
+    return {"start": KerasPredictor(load_model(init_from), batch_size)} if init_from else {}

@@ -22,6 +22,7 @@ METRICS = {
     "paper_pair_accuracy": "pairs, as the paper counts",
     "strong_pair_accuracy": f"pairs, majority share >= {CLEAR_MAJORITY}",
     "series_top_1": "best photo found",
+    "series_top_1_of_3": "best photo found, of 3 or more",
     "series_top_2": "best among two, of 3 or more",
     "kendall_tau": "Kendall's tau",
 }
@@ -31,8 +32,10 @@ PROBABILITY_METRICS = {
     "calibration_error": "expected calibration error",
     "risk_coverage_area": "risk-coverage area",
     "score_consistency": "score consistency",
+    "rating_correlation": "Spearman of scores and ratings",
 }
 _SEVERITY_GAPS = (0.0, 0.1, 0.2, 0.4, 1.0)
+_RATING_GAPS = (0.05, 0.1)
 
 
 def evaluate(
@@ -41,6 +44,7 @@ def evaluate(
     train_examples: tf.data.Dataset | None = None,
     resamples: int = 1000,
     seed: int = 0,
+    others: Mapping[str, Predictor] | None = None,
 ) -> dict:
     """Evaluates a predictor on a dataset of series, next to baselines on the same pairs.
 
@@ -54,6 +58,8 @@ def evaluate(
             Defaults to `None`, which skips that.
         resamples: Integer, number of resamples of the bootstrap. Defaults to 1000.
         seed: Non-negative integer, seed of the bootstrap. Defaults to 0.
+        others: Dictionary of more predictors to set beside the baselines, by name. Defaults to
+            none.
 
     Returns:
         A dictionary that can be written as JSON:
@@ -91,6 +97,8 @@ def evaluate(
     rest = annotations.without(~predictions.valid)
     weights = statistics.resample(rest.series_count, resamples, seed)
     preferences = {"model": predictions.preferences}
+    for name, other in (others or {}).items():
+        preferences[name] = other.predict(examples, first, second).preferences
     preferences |= baseline_predictions(examples, first, second)
     preferences = {name: values[kept].astype(float) for name, values in preferences.items()}
     ours = preferences["model"]
@@ -133,6 +141,7 @@ def order_metrics(predictions: np.ndarray, annotations: Annotations) -> dict[str
         "paper_pair_accuracy": statistics.paper_pair_accuracy(predictions, annotations),
         "strong_pair_accuracy": statistics.pair_accuracy(predictions, annotations, clear),
         "series_top_1": statistics.series_top(predictions, annotations, 1),
+        "series_top_1_of_3": statistics.series_top(predictions, annotations, 1, least_photos=3),
         "series_top_2": statistics.series_top(predictions, annotations, 2, least_photos=3),
         "kendall_tau": statistics.kendall_tau(predictions, annotations),
     }
@@ -153,6 +162,7 @@ def probability_metrics(
         "calibration_error": statistics.calibration_error(predictions, annotations),
         "risk_coverage_area": statistics.risk_coverage_area(predictions, annotations),
         "score_consistency": statistics.score_consistency(predictions, scores, annotations),
+        "rating_correlation": statistics.rating_correlation(scores, annotations),
     }
 
 
@@ -241,22 +251,36 @@ def _calibration(temperature, predictions, annotations, weights):
 
 
 def _groups(predictions, annotations, weights):
-    """Pair accuracy by the worse photo's degradation, and by how much worse it is."""
+    """Pair accuracy by what is known of the photos."""
+    masks = _severity_masks(annotations) | _rating_masks(annotations)
+    return {
+        title: _by_group(groups, predictions, annotations, weights)
+        for title, groups in masks.items()
+    }
+
+
+def _severity_masks(annotations):
+    """The pairs by the worse photo's degradation, and by how much worse it is."""
     kind, severity = annotations.degradations, annotations.severities
     if kind is None:
         return {}
     gap = severity[annotations.first] - severity[annotations.second]
     kinds = kind[np.where(gap > 0, annotations.first, annotations.second)]
-    gaps = {
-        f"{low:g} to {high:g}": (np.abs(gap) > low) & (np.abs(gap) <= high)
-        for low, high in itertools.pairwise(_SEVERITY_GAPS)
-    }
     return {
-        "degradation of the worse photo": _by_group(
-            {name: kinds == name for name in sorted(set(kinds))}, predictions, annotations, weights
-        ),
-        "severity gap": _by_group(gaps, predictions, annotations, weights),
+        "degradation of the worse photo": {name: kinds == name for name in sorted(set(kinds))},
+        "severity gap": {
+            f"{low:g} to {high:g}": (np.abs(gap) > low) & (np.abs(gap) <= high)
+            for low, high in itertools.pairwise(_SEVERITY_GAPS)
+        },
     }
+
+
+def _rating_masks(annotations):
+    """The pairs by how far people's scores are apart."""
+    if annotations.ratings is None:
+        return {}
+    gap = np.abs(annotations.ratings[annotations.first] - annotations.ratings[annotations.second])
+    return {"ratings apart": {f"more than {least:g}": gap > least for least in _RATING_GAPS}}
 
 
 def _by_group(masks, predictions, annotations, weights):

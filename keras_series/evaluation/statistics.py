@@ -260,6 +260,25 @@ def score_consistency(
     return ratio(consistent, everything, annotations.pair_series_index, annotations.series_count)
 
 
+def rating_correlation(scores: np.ndarray, annotations: Annotations) -> Metric:
+    """Spearman's rank correlation of scores with people's ratings, across all series.
+
+    NaN for a dataset without ratings.
+
+    Args:
+        scores: Float array `[F]`, scores of single photos.
+        annotations: `Annotations`.
+    """
+    if annotations.ratings is None:
+        return lambda weights: np.full(len(weights), np.nan)
+
+    def metric(weights):
+        counts = weights[:, annotations.series_index].astype(int)
+        return np.array([_spearman(scores, annotations.ratings, each) for each in counts])
+
+    return metric
+
+
 def resample(series_count: int, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """Draws the weights of a bootstrap over series.
 
@@ -335,3 +354,15 @@ def _sorted_errors(predictions, annotations):
     order = np.argsort(-confidence, kind="stable")
     _, groups = np.unique(-confidence[order], return_inverse=True)
     return errors[order], groups, annotations.pair_series_index[untied][order]
+
+
+def _spearman(first, second, counts):
+    """Spearman's correlation of items that each occur so often."""
+    ranks = np.stack([_mean_ranks(np.repeat(values, counts)) for values in (first, second)])
+    return np.corrcoef(ranks)[0, 1] if ranks.std(axis=1).all() else np.nan
+
+
+def _mean_ranks(values):
+    """The ranks of values from 0; equal values share their mean rank."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[places]

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "exported_model": ["ExportedModel", "check_exported"],
         "folding": ["fold_batch_norms", "fold_encoder"],
         "golden": ["check"],
+        "pretrained": ["pretrained_export"],
         "saved_model": ["export", "next_version"],
         "serving_module": ["ServingModule"],
         "signatures": ["SIGNATURES", "Signature", "Tensor"],

@@ -5,6 +5,8 @@ from keras import ops
 
 from keras_series.models import BACKBONES, PhotoEncoder
 
+_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+
 
 def fold_encoder(encoder: PhotoEncoder) -> keras.Model:
     """Returns a model that computes what a `PhotoEncoder` does at inference, in fewer operations.
@@ -40,7 +42,7 @@ def fold_batch_norms(network: keras.Model) -> keras.Model:
     `gamma (W x + b - mean) / sqrt(variance + epsilon) + beta` is a convolution again, of the
     weights `s W` and the bias `s (b - mean) + beta` with `s = gamma / sqrt(variance + epsilon)`.
     Graph optimisers do the same only where the convolution has no bias. Normalisations that do not
-    directly follow a linear `Conv2D` are kept.
+    directly follow a linear `Conv2D` or `DepthwiseConv2D` are kept.
 
     Args:
         network: A functional `keras.Model`.
@@ -77,9 +79,13 @@ def _foldable(layer):
     convolution = layer.input._keras_history.operation
     follows_alone = len(convolution._outbound_nodes) == 1
     is_linear = getattr(convolution, "activation", None) is keras.activations.linear
-    if type(convolution) is keras.layers.Conv2D and is_linear and follows_alone:
+    if type(convolution) in _CONVOLUTIONS and is_linear and follows_alone:
         return convolution, layer
     return None
+
+
+def _is_depthwise(convolution):
+    return isinstance(convolution, keras.layers.DepthwiseConv2D)
 
 
 def _fold(convolution, norm, copy):
@@ -88,5 +94,7 @@ def _fold(convolution, norm, copy):
         scale = scale * norm.gamma
     bias = (convolution.bias if convolution.use_bias else 0.0) - norm.moving_mean
     bias = bias * scale + (norm.beta if norm.center else 0.0)
-    copy.kernel.assign(convolution.kernel * scale)
+    # The outputs of a depthwise convolution are the last two axes of its kernel.
+    shape = copy.kernel.shape[-2:] if _is_depthwise(convolution) else (-1,)
+    copy.kernel.assign(convolution.kernel * ops.reshape(scale, shape))
     copy.bias.assign(bias)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_series.models.efficientnet_lite0 import efficientnet_lite0
 from keras_series.models.squeeze_excitation import squeeze_and_excite
 from keras_series.models.tiny_resnet import tiny_resnet
 from keras_series.utils.arguments import check_option
@@ -32,6 +33,8 @@ class Backbone:
             are none. Defaults to `None`.
         weights_hash: String. MD5 or SHA-256 of that file, checked after the download. `None` skips
             the check. Defaults to `None`.
+        weights_path: Path of the ImageNet weights if they come with the package. Defaults to
+            `None`.
         modify: Callable that turns the network, once its weights are loaded, into another one with
             layers of the same names. `None` leaves the network unchanged. Defaults to `None`.
 
@@ -55,9 +58,11 @@ class Backbone:
     stages: Mapping[int, str]
     weights_url: str | None = None
     weights_hash: str | None = None
+    weights_path: pathlib.Path | None = None
     modify: Callable[[keras.Model], keras.Model] | None = None
 
 
+WEIGHTS = pathlib.Path(__file__).parent / "weights"
 _APPLICATIONS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
@@ -138,6 +143,12 @@ BACKBONES: dict[str, Backbone] = {
         weights_url=f"{_APPLICATIONS_URL}/convnext/convnext_tiny_notop.h5",
         weights_hash="d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
     ),
+    "efficientnet_lite0": Backbone(
+        constructor=efficientnet_lite0,
+        preprocess=lambda photos: (photos - 127.0) / 128.0,
+        stages={stage: f"stage{stage}_out" for stage in (1, 2, 3, 4, 5)},
+        weights_path=WEIGHTS / "efficientnet_lite0.weights.h5",
+    ),
     "tiny": _TINY,
     "se_tiny": dataclasses.replace(_TINY, modify=squeeze_and_excite),
 }
@@ -191,7 +202,7 @@ def _find_weights(name: str, weights: pathlib.Path | str | None) -> str | None:
     if weights is None:
         return None
     if weights == "imagenet":
-        return _download_weights(name)
+        return os.fspath(BACKBONES[name].weights_path or _download_weights(name))
     path = os.path.expanduser(weights)
     if not os.path.isfile(path):
         raise FileNotFoundError(

@@ -42,6 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "chang2016": {**_BASELINE, "backbone": "vgg16", "resize": "pad"},
     # The gates of the code that the paper's authors released.
     "released": {**_PAPER, "gate": "released"},
+    "lite": {**_PAPER, "backbone": "efficientnet_lite0", "image_size": 512},
     "tiny": {**_PAPER, "backbone": "tiny", "weights": None, "image_size": 112},
 }
 
@@ -63,8 +64,11 @@ def from_preset(name: str, **overrides: Any) -> SeriesPreferenceModel:
 
     `"released"` omits the sigmoids of the attention gates, like the PyTorch code that the authors
     released. It does not follow that code's single fully connected layer or its unshared attention
-    units. `"tiny"` combines the attention and head of `"paper"` with a small residual network that
-    trains from random weights on two CPU cores.
+    units.
+
+    Two presets combine the attention and head of `"paper"` with smaller networks: `"lite"` with
+    EfficientNet-Lite0 at 512 pixels, which `load_pretrained` gives with trained weights, and
+    `"tiny"` with a small residual network that trains from random weights on two CPU cores.
 
     Args:
         name: String, a key of `PRESETS`.

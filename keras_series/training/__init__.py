@@ -9,12 +9,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibration": ["calibrate", "fit_temperature"],
-        "loop": ["compiled_model", "train"],
+        "loop": ["train"],
         "losses": ["PairCrossentropy"],
         "metrics": ["PairAccuracy"],
         "optimizers": ["MultiRateSGD"],
         "recipe": ["Recipe"],
         "recorder": ["RunRecorder"],
         "run_folder": ["MONITOR", "RunFolder", "save_model"],
+        "start": ["compile_model", "freeze_backbone", "load_model"],
     },
 )

@@ -13,34 +13,41 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from keras_series.data import BatchOptions, SeriesBatches, SeriesDataset, embed_examples
-from keras_series.models import SeriesPreferenceModel, from_preset
+from keras_series.data import (
+    BatchOptions,
+    MixedDataset,
+    SeriesBatches,
+    SeriesDataset,
+    embed_examples,
+)
+from keras_series.models import from_preset
 from keras_series.training.calibration import calibrate
-from keras_series.training.losses import PairCrossentropy
-from keras_series.training.metrics import PairAccuracy
-from keras_series.training.optimizers import MultiRateSGD
 from keras_series.training.recipe import Recipe
 from keras_series.training.recorder import RunRecorder
 from keras_series.training.run_folder import RunFolder, save_model
+from keras_series.training.start import compile_model, load_model
 
 
 def train(
     workdir: str | os.PathLike,
-    dataset: SeriesDataset,
+    dataset: SeriesDataset | MixedDataset,
     preset: str = "paper",
     overrides: Mapping | None = None,
     recipe: Recipe | None = None,
     train_split: str = "train",
+    init_from: str | os.PathLike | None = None,
 ) -> pathlib.Path:
     """Trains a model and keeps the best one in the run's folder. An interrupted run resumes.
 
     Args:
         workdir: Folder of the run, see `RunFolder`. It is created if it does not exist.
-        dataset: `SeriesDataset` with a split `validation`.
+        dataset: `SeriesDataset` with a split `validation`, or a `MixedDataset` of several.
         preset: String, a key of `keras_series.models.PRESETS`. Defaults to `"paper"`.
         overrides: Dictionary of arguments of `from_preset`. Defaults to none.
         recipe: `Recipe`. Defaults to `Recipe()`, the recipe of the paper's authors.
         train_split: String, the split to train on, as `"train[:1000]"`. Defaults to `"train"`.
+        init_from: What `load_model` loads, as `"lite"`. Training starts with this model instead of
+            a preset. Defaults to `None`.
 
     Returns:
         Path of `best.keras`, with its reference embedding and temperature set.
@@ -50,14 +57,16 @@ def train(
     """
     overrides, recipe = dict(overrides or {}), recipe or Recipe()
     keras.utils.set_random_seed(recipe.seed)
-    model = compiled_model(preset, overrides, recipe)
-    examples, validation_examples = dataset.examples(train_split), dataset.examples("validation")
+    if recipe.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    model = load_model(init_from) if init_from else from_preset(preset, **overrides)
     batches = _batches(
-        examples,
+        dataset.mixture(train_split),
         model,
         recipe,
         min_majority_share=recipe.min_majority_share,
         augment=recipe.augment,
+        most_sharpening=recipe.most_sharpening,
         shuffle=True,
     )
     if not batches.pairs:
@@ -66,42 +75,21 @@ def train(
             "published preference other than 0.5 and a majority share of at least "
             f"{recipe.min_majority_share}"
         )
-    folder = RunFolder(workdir)
+    folder, validation_examples = RunFolder(workdir), dataset.examples("validation")
     _fit(model, batches, _batches(validation_examples, model, recipe), recipe, folder)
-    _finish(folder, examples, validation_examples)
+    _finish(folder, dataset.examples(train_split), validation_examples)
     folder.write_training(
         {
             "dataset": dataset.full_name,
+            "shares": batches.mixture.shares,
             "train_split": train_split,
             "pairs": batches.pairs,
-            "preset": preset,
+            **({"init_from": os.fspath(init_from)} if init_from else {"preset": preset}),
             "overrides": overrides,
             "recipe": dataclasses.asdict(recipe),
         }
     )
     return folder.best
-
-
-def compiled_model(preset: str, overrides: Mapping, recipe: Recipe) -> SeriesPreferenceModel:
-    """Returns the model of a preset, compiled with the optimiser, loss and metric of a recipe.
-
-    Args:
-        preset: String, a key of `keras_series.models.PRESETS`.
-        overrides: Dictionary of arguments of `from_preset`.
-        recipe: `Recipe`.
-    """
-    model = from_preset(preset, **overrides)
-    model.compile(
-        optimizer=MultiRateSGD(
-            learning_rate=recipe.learning_rate,
-            momentum=recipe.momentum,
-            dense_multiplier=recipe.dense_multiplier,
-            gradient_decay=recipe.weight_decay,
-        ),
-        loss=PairCrossentropy(),
-        weighted_metrics=[PairAccuracy()],
-    )
-    return model
 
 
 def _batches(examples, model, recipe, **settings):
@@ -118,14 +106,25 @@ def _batches(examples, model, recipe, **settings):
 
 
 def _fit(model, batches, validation, recipe, folder):
-    recorder = RunRecorder(folder)
+    """Trains the attention and the head alone, if the recipe says so, and then the whole model."""
+    head_epochs = min(recipe.head_epochs, recipe.epochs)
+    if head_epochs:
+        _fit_phase(model, batches, validation, recipe, folder, head_epochs, head_only=True)
+    _fit_phase(model, batches, validation, recipe, folder, recipe.epochs, head_only=False)
+
+
+def _fit_phase(model, batches, validation, recipe, folder, epochs, head_only):
+    compile_model(model, recipe, head_only)
+    recorder = RunRecorder(folder, "head" if head_only else "model")
     epochs_done = recorder.restore(model)
-    if epochs_done:
+    if epochs_done >= epochs:
+        return
+    if epochs_done and epochs_done != recipe.head_epochs:
         print(f"Resuming the run in {folder.path} after epoch {epochs_done}.")
     model.fit(
         batches.as_dataset(),
         validation_data=validation.as_dataset(),
-        epochs=recipe.epochs,
+        epochs=epochs,
         initial_epoch=epochs_done,
         callbacks=[
             keras.callbacks.LambdaCallback(

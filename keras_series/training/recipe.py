@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 
 def _option(default: object, help: str, **limits: object) -> dataclasses.Field:
@@ -34,28 +35,68 @@ class Recipe:
         "Mirror half of the series and sharpen each by a random amount, all photos of a series "
         "alike.",
     )
+    most_sharpening: float = _option(
+        2.0, "The largest amount by which --augment sharpens a series.", lower=0.0
+    )
     epochs: int = _option(100, "Number of epochs.", lower=1)
     pack_size: int = _option(
         32, "Number of photos in a pack. Series are never split between packs.", lower=2
     )
     batch_size: int = _option(1, "Number of packs per step.", lower=1)
+    optimizer: str = _option(
+        "sgd",
+        "sgd, with --momentum and the rates of the authors; or adamw (Loshchilov and Hutter, ICLR "
+        "2019), which suits fine-tuning, with --learning_rate for all weights.",
+        options=("sgd", "adamw"),
+    )
     learning_rate: float = _option(
         1e-5, "Learning rate of the convolutions in the first epochs.", lower=0.0
     )
     dense_multiplier: float = _option(
         10.0,
-        "Learning rate of the fully connected layers, as a multiple of --learning_rate.",
+        "Learning rate of the fully connected layers, as a multiple of --learning_rate (sgd).",
         lower=0.0,
+    )
+    schedule: str = _option(
+        "step",
+        "How the learning rate falls: step, by --decay_factor every --decay_epochs; or cosine, "
+        "from epoch to epoch towards zero.",
+        options=("step", "cosine"),
     )
     decay_factor: float = _option(
         0.3, "Factor applied to the learning rate every --decay_epochs.", lower=0.0, upper=1.0
     )
     decay_epochs: int = _option(25, "Number of epochs between decays of the rate.", lower=1)
+    head_epochs: int = _option(
+        0,
+        "First train only the attention units and the head for so many epochs, with "
+        "--head_learning_rate, and keep the backbone as it is.",
+        lower=0,
+    )
+    head_learning_rate: float = _option(
+        1e-3, "Learning rate in the first --head_epochs epochs.", lower=0.0
+    )
     momentum: float = _option(0.9, "Momentum of SGD.", lower=0.0, upper=1.0)
     weight_decay: float = _option(
-        5e-4, "L2 penalty of all weights, added to the gradient as PyTorch does.", lower=0.0
+        5e-4,
+        "L2 penalty of all weights, added to the gradient as PyTorch does (sgd), or applied apart "
+        "from it (adamw).",
+        lower=0.0,
+    )
+    freeze_batch_norm: bool = _option(
+        False,
+        "Keep the batch normalisations of the backbone as they are, as suits a pretrained backbone "
+        "and small packs.",
+    )
+    freeze_stages: int = _option(
+        0, "Keep the first stages of the backbone, so many of them, as they are.", lower=0, upper=5
     )
     seed: int = _option(0, "Seed of the initial weights and of the order of the series.", lower=0)
+    deterministic: bool = _option(
+        False,
+        "Use only operations that give the same result every time, so that two runs on the same "
+        "kind of machine are equal. Some are slower.",
+    )
 
     def rate(self, epoch: int) -> float:
         """Returns the learning rate of an epoch.
@@ -70,4 +111,10 @@ class Recipe:
         >>> [recipe.rate(epoch) for epoch in range(4)]
         [0.1, 0.1, 0.05, 0.05]
         """
+        if epoch < self.head_epochs:
+            return self.head_learning_rate
+        epoch -= self.head_epochs
+        if self.schedule == "cosine":
+            share = epoch / (self.epochs - self.head_epochs)
+            return self.learning_rate * (1 + math.cos(math.pi * share)) / 2
         return self.learning_rate * self.decay_factor ** (epoch // self.decay_epochs)

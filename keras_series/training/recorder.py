@@ -16,15 +16,18 @@ class RunRecorder(keras.callbacks.Callback):
 
     Args:
         folder: `RunFolder`. It is created if it does not exist.
+        phase: String. What is trained; the state of an optimiser is only restored in the phase that
+            it was saved in. Defaults to `"model"`.
 
     Raises:
         ImportError: If matplotlib, which draws the curves, is not installed.
     """
 
-    def __init__(self, folder: RunFolder):
+    def __init__(self, folder: RunFolder, phase: str = "model"):
         super().__init__()
         new_figure()  # Fails now rather than after the first epoch.
         self.folder = folder
+        self.phase = phase
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.rows = []
 
@@ -39,8 +42,11 @@ class RunRecorder(keras.callbacks.Callback):
         """
         model.optimizer.build(model.trainable_variables)
         self._epochs_done = tf.Variable(0, dtype=tf.int64)
+        # Not the model itself, which would bring its optimiser along, of whatever phase.
         state = tf.train.Checkpoint(
-            model=model, optimizer=model.optimizer, epochs_done=self._epochs_done
+            weights=[weight.value for weight in model.weights],
+            epoch_count=self._epochs_done,
+            **{f"{self.phase}_optimizer": model.optimizer},
         )
         self._checkpoints = tf.train.CheckpointManager(
             state, str(self.folder.checkpoints), max_to_keep=2
