@@ -16,7 +16,7 @@ def pretrained_export(name: str = "lite") -> pathlib.Path:
     """Returns the folder of an exported version of a trained network that comes with the package.
 
     The first call exports it to `keras_series/` in `KERAS_HOME` (by default `~/.keras`), which
-    takes about half a minute. Later calls find it there.
+    takes seconds. Later calls find it there. `export.py --check=FOLDER` checks it.
 
     Args:
         name: String, one of `keras_series.models.PRETRAINED`. Defaults to `"lite"`.
@@ -32,7 +32,13 @@ def pretrained_export(name: str = "lite") -> pathlib.Path:
     if not version.exists():
         print(f"Exporting the network {name} to {version}, once ...", flush=True)
         try:
-            export(load_pretrained(name), base, _VERSION, provenance=pretrained_card(name))
+            export(
+                load_pretrained(name),
+                base,
+                _VERSION,
+                provenance=pretrained_card(name),
+                check=False,
+            )
         except FileExistsError:  # Another process was faster.
             pass
         except OSError as error:
