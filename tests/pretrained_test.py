@@ -69,7 +69,7 @@ def test_photos_are_ranked_without_naming_a_model(tmp_path, monkeypatch):
         command, cwd=ROOT, env=os.environ | home, capture_output=True, text=True, check=True
     )
     assert "Exporting the network lite" in result.stdout
-    rows = list(csv.DictReader((tmp_path / "ranked.csv").open(newline="")))
+    rows = list(csv.DictReader((tmp_path / "ranked.csv").read_text().splitlines()))
     assert [row["path"].rpartition("/")[2] for row in rows] == ["b.jpg", "a.jpg"]
     # The export is there now, and nothing is left beside it.
     monkeypatch.setenv("KERAS_HOME", home["KERAS_HOME"])
