@@ -34,8 +34,7 @@ _CSV = cli.define_path("csv", "CSV table to write: series, rank, path, score, su
 def main():
     from keras_series.ranking import rank_folder
 
-    model = cli.exported_or_pretrained(_MODEL.value)
-    rank_folder(_PHOTOS.value, model, _GAP.value, _BATCH_SIZE.value, _HTML.value, _CSV.value)
+    rank_folder(_PHOTOS.value, _MODEL.value, _GAP.value, _BATCH_SIZE.value, _HTML.value, _CSV.value)
     print(
         "score: how likely people prefer the photo to an average one; "
         "sure: to the next one in the table."

@@ -220,7 +220,9 @@ def test_the_downloaded_archive_is_taken(tmp_path, monkeypatch):
     copies.write_zip(tmp_path / "server", copies.draw_files(), "archive")
     monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: io.BytesIO())
     monkeypatch.setattr(
-        tfds.download.DownloadManager, "download", lambda self, url: tmp_path / "server" / "archive"
+        tfds.download.DownloadManager,
+        "download",
+        lambda self, urls: dict.fromkeys(urls, tmp_path / "server" / "archive"),
     )
     assert preparation.count(build(tmp_path, None))["train"] == (3, 6, 4, 1)
 

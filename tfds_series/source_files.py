@@ -7,17 +7,23 @@ import io
 import os
 import pathlib
 import re
+import urllib.request
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
+import tensorflow_datasets.public_api as tfds
 from PIL import Image, UnidentifiedImageError
+
+Copy = TypeVar("Copy")
 
 # Exceptions that reading a damaged file or member of a zip file can raise.
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 # Exceptions that decoding a damaged photo can raise.
 UNDECODABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_PATIENCE = 20  # Seconds to wait for a server.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
@@ -86,6 +92,47 @@ def find_files(
         for member in archive.namelist():
             if "__MACOSX" not in member:  # Metadata that macOS adds to zip files.
                 yield SourceFile(member, archive)
+
+
+def copy_or_download(
+    dl_manager: tfds.download.DownloadManager,
+    open_copy: Callable[..., Copy],
+    urls: Mapping[str, str],
+    name: str,
+    instructions: str,
+) -> Copy:
+    """Returns the user's copy of a dataset, or else the downloaded one.
+
+    Args:
+        dl_manager: TFDS download manager.
+        open_copy: Callable that finds files in a folder, or in the zip files `archives`. What it
+            returns is false if there are none.
+        urls: Dictionary of the zip files to download. The first is asked for before.
+        name: String, the name of the dataset for messages.
+        instructions: String, how to get the dataset.
+
+    Raises:
+        FileNotFoundError: If there is no copy and the download fails.
+    """
+    try:
+        copy = open_copy(dl_manager.manual_dir)
+        received = f"no file of {name} in {dl_manager.manual_dir}"
+    except AssertionError as error:  # TFDS raises it if there is no manual directory.
+        copy = None
+        received = str(error).partition(". ")[0]
+    if copy:
+        return copy
+    try:
+        # TFDS would retry an unreachable server for minutes.
+        request = urllib.request.Request(next(iter(urls.values())), method="HEAD")
+        urllib.request.urlopen(request, timeout=_PATIENCE).close()
+        archives = dl_manager.download(dict(urls))
+    except Exception as error:  # The instructions apply whatever made the download fail.
+        raise FileNotFoundError(
+            f"Expected the {name} dataset. Received: {received}, and the download failed: "
+            f"{str(error)[:200]}\n\n{instructions}"
+        ) from error
+    return open_copy(archives=list(archives.values()))
 
 
 def read_only_text(files: Sequence[SourceFile], name: str, place: str) -> str:

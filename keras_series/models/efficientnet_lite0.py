@@ -28,8 +28,8 @@ def efficientnet_lite0(
     """Builds EfficientNet-Lite0: an EfficientNet-B0 for devices without much arithmetic.
 
     The differences from EfficientNet-B0 are ReLU6 instead of swish, and no squeeze-and-excitation.
-    The network has 3.4 million parameters without the classifier, and needs 0.4 GFLOP for a photo
-    of 224 pixels. Stage s has 1 / 2**s of the input resolution. Its last layer is named
+    The network has 3.0 million parameters without the top, and needs 0.4 GFLOP for a photo of 224
+    pixels. Stage s has 1 / 2**s of the input resolution. Its last layer is named
     `stage{s}_out`; the stages have 16, 24, 40, 112 and 320 channels.
 
     Sources: Tan and Le, *EfficientNet: Rethinking model scaling for convolutional neural networks*

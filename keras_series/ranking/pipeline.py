@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from keras_series.export import ExportedModel
+from keras_series.export import ExportedModel, pretrained_export
 from keras_series.ranking.folders import find_series
 from keras_series.ranking.order import RankedPhoto, rank_series
 from keras_series.ranking.output import format_series, printable, write_page, write_table
@@ -18,7 +18,7 @@ from keras_series.utils import count_left_out
 
 def rank_folder(
     photos: str | os.PathLike,
-    model: str | os.PathLike,
+    model: str | os.PathLike | None = None,
     gap: float | None = None,
     batch_size: int = 32,
     html: str | os.PathLike | None = None,
@@ -30,7 +30,8 @@ def rank_folder(
 
     Args:
         photos: Folder of photos. Each folder in it with photos is a series.
-        model: Folder of an exported version.
+        model: Folder of an exported version. Defaults to the network that comes with the package,
+            which is exported on first use, once photos are found.
         gap: Float, at least 0, in seconds, see `find_series`. Defaults to `None`.
         batch_size: Integer, number of photos per call. Defaults to 32.
         html: HTML page to create or replace. Defaults to none.
@@ -45,7 +46,7 @@ def rank_folder(
     """
     page, table = _output("html", html, ".html", ".htm"), _output("csv", csv, ".csv")
     series, found = find_series(photos, gap)
-    ranked = _rank_all(ExportedModel(model, batch_size), series)
+    ranked = _rank_all(ExportedModel(model or pretrained_export(), batch_size), series)
     if found.left_out:
         print(f"Files skipped: {printable(count_left_out(found.left_out))}.")
     if found.links:

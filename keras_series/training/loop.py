@@ -56,12 +56,13 @@ def train(
         ValueError: If no pair can be trained on.
     """
     overrides, recipe = dict(overrides or {}), recipe or Recipe()
+    mixture = dataset.mixture(train_split)
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
     model = load_model(init_from) if init_from else from_preset(preset, **overrides)
     batches = _batches(
-        dataset.mixture(train_split),
+        mixture,
         model,
         recipe,
         min_majority_share=recipe.min_majority_share,
@@ -81,7 +82,7 @@ def train(
     folder.write_training(
         {
             "dataset": dataset.full_name,
-            "shares": batches.mixture.shares,
+            "shares": mixture.shares,
             "train_split": train_split,
             "pairs": batches.pairs,
             **({"init_from": os.fspath(init_from)} if init_from else {"preset": preset}),

@@ -7,7 +7,6 @@ import csv
 import dataclasses
 import hashlib
 import pathlib
-import urllib.request
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +17,7 @@ from keras_series.utils import with_srgb_colours
 from tfds_series.biq2021.preferences import pair_preferences, ranks
 from tfds_series.biq2021.source_files import SourceFiles
 from tfds_series.features import series_features
-from tfds_series.source_files import UNDECODABLE, UNREADABLE, check_decodable
+from tfds_series.source_files import UNDECODABLE, UNREADABLE, check_decodable, copy_or_download
 from tfds_series.splits import SPLITS, split_of
 
 _HOMEPAGE = "https://github.com/nisarahmedrana/BIQ2021"
@@ -27,7 +26,6 @@ _URL = f"{_HOMEPAGE}/archive/{_REVISION}.zip"
 _SERIES_SUBSET = "ss01"
 _GROUP = 8
 _MISSING = "missing"
-_PATIENCE = 20  # Seconds to wait for the server.
 _INSTRUCTIONS = f"""\
 How to get BIQ2021 (Ahmed and Asif, Journal of Electronic Imaging, 2022):
 
@@ -94,7 +92,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator[tuple[str, dict]]]:
         """Returns the example generator of each split that has photos."""
-        files = _find_files(dl_manager)
+        files = copy_or_download(
+            dl_manager, SourceFiles, {"archive": _URL}, "BIQ2021", _INSTRUCTIONS
+        )
         try:
             scores = files.read_scores()
         except FileNotFoundError as error:
@@ -203,29 +203,6 @@ class _UsablePhotos:
     def read(self, name: str) -> bytes:
         """Returns the bytes of a photo that `hash_of` has accepted, in colours that models read."""
         return with_srgb_colours(self._files[name][0].read())
-
-
-def _find_files(dl_manager: tfds.download.DownloadManager) -> SourceFiles:
-    """Returns the files of the user's copy, or else of the downloaded one."""
-    try:
-        files = SourceFiles(dl_manager.manual_dir)
-        received = f"no file of BIQ2021 in {dl_manager.manual_dir}"
-    except AssertionError as error:  # TFDS raises it if there is no manual directory.
-        files = None
-        received = str(error).partition(". ")[0]
-    if files:
-        return files
-    try:
-        # TFDS would retry an unreachable server for minutes.
-        request = urllib.request.Request(_URL, method="HEAD")
-        urllib.request.urlopen(request, timeout=_PATIENCE).close()
-        archive = dl_manager.download(_URL)
-    except Exception as error:  # The instructions apply whatever made the download fail.
-        raise FileNotFoundError(
-            f"Expected the BIQ2021 dataset. Received: {received}, and the download failed: "
-            f"{str(error)[:200]}\n\n{_INSTRUCTIONS}"
-        ) from error
-    return SourceFiles(archives=[archive])
 
 
 def _find_groups(photos: _UsablePhotos) -> dict[str, dict[str, list[str]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import urllib.request
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,7 +15,7 @@ from tfds_series.photo_triage import pair_lists, reviews
 from tfds_series.photo_triage.left_out import LeftOut, file_name
 from tfds_series.photo_triage.pair_lists import ListedSeries
 from tfds_series.photo_triage.source_files import LISTS, SourceFiles
-from tfds_series.source_files import UNDECODABLE, UNREADABLE, check_decodable
+from tfds_series.source_files import UNDECODABLE, UNREADABLE, check_decodable, copy_or_download
 
 _HOMEPAGE = "https://phototriage.cs.princeton.edu/dataset.html"
 _URLS = {
@@ -39,7 +38,6 @@ How to get PhotoTriage (Chang et al., SIGGRAPH 2016):
 
 Terms: research use; cite the paper; do not redistribute the photos.
 """
-_PATIENCE = 20  # Seconds to wait for the server.
 
 
 @dataclasses.dataclass(eq=False)
@@ -99,7 +97,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator[tuple[str, dict]]]:
         """Returns the example generator of each split."""
-        files = _find_files(dl_manager)
+        files = copy_or_download(dl_manager, SourceFiles, _URLS, "PhotoTriage", _INSTRUCTIONS)
         lists = _read_lists(files)
         if self.builder_config.with_reviews and not files.reviews:
             raise FileNotFoundError(
@@ -157,29 +155,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         photo_of_number = reviews.align(entries, series)
         report["aligned_series"] += photo_of_number is not None
         reviews.attach(example, entries, photo_of_number, photos)
-
-
-def _find_files(dl_manager: tfds.download.DownloadManager) -> SourceFiles:
-    """Returns the files of the user's copy, or else of the downloaded zip files."""
-    try:
-        files = SourceFiles(dl_manager.manual_dir)
-        received = f"no PhotoTriage file in {dl_manager.manual_dir}"
-    except AssertionError as error:  # TFDS raises it if there is no manual directory.
-        files = None
-        received = str(error).partition(". ")[0]
-    if files:
-        return files
-    try:
-        # TFDS would retry an unreachable server for minutes.
-        request = urllib.request.Request(_URLS["train_val"], method="HEAD")
-        urllib.request.urlopen(request, timeout=_PATIENCE).close()
-        archives = dl_manager.download(_URLS)
-    except Exception as error:  # The instructions apply whatever made the download fail.
-        raise FileNotFoundError(
-            f"Expected the PhotoTriage dataset. Received: {received}, and the download failed: "
-            f"{str(error)[:200]}\n\n{_INSTRUCTIONS}"
-        ) from error
-    return SourceFiles(archives=list(archives.values()))
 
 
 def _read_lists(files: SourceFiles) -> dict[str, dict[int, ListedSeries]]:
