@@ -64,4 +64,4 @@ def main():
 
 
 if __name__ == "__main__":
-    cli.run(main, "workdir", "dataset")
+    cli.run(main, "workdir", "dataset", only_exports=lambda: bool(_MODEL.value))

@@ -45,4 +45,4 @@ def main():
 
 
 if __name__ == "__main__":
-    cli.run(main, "photos")
+    cli.run(main, "photos", only_exports=lambda: True)

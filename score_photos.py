@@ -124,4 +124,4 @@ def main(beam_options):
 
 
 if __name__ == "__main__":
-    cli.run(main, "photos", "output", passes_on=True)
+    cli.run(main, "photos", "output", passes_on=True, only_exports=lambda: True)

@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, "photos")
+    cli.run(main, "photos", only_exports=lambda: True)

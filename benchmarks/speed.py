@@ -1,455 +1,269 @@
-"""Measures the speed of an exported model, as ratios within one run, and writes docs/benchmarks.md.
+"""Measures the speed and the memory of exported models and writes docs/benchmarks.md.
 
     python benchmarks/speed.py
 
-The calls take turns, so that a busy machine slows all of them alike, and their median times are
-compared. The network is the paper's at 224 pixels with random weights.
+Speeds are ratios within one process: the calls take turns, so that a busy machine slows all of them
+alike, and their median times are compared. Memory is measured in a process each. The networks are
+the paper's at 224 pixels with random weights, and the trained one that comes with the package.
 """
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-import io
+import json
 import os
 import pathlib
 import platform
-import statistics
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from absl import flags
-from PIL import Image
-
-from keras_series import cli
-
-if TYPE_CHECKING:
-    from keras_series.models import SeriesPreferenceModel
+from absl import app, flags
 
 _REPETITIONS = flags.DEFINE_integer(
     "repetitions", 7, "Number of times that each call is measured.", 1
 )
 _PAGE = flags.DEFINE_string("page", "docs/benchmarks.md", "Markdown file to create or replace.")
 
-Calls = dict[str, Callable[[], object]]
+Row = tuple[str, float, float | None]
 
-BATCHES = (1, 8, 32)
-SIZE = 224
-GEMM_SIDE, GEMM_COUNT = 2048, 5
-LARGE_PHOTO, MEDIUM_PHOTO = (4000, 6000), (3000, 4000)
-
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """Two calls that do the same.
-
-    Attributes:
-        title: String, the title on the page.
-        faster: String, the name of a call.
-        slower: String, the name of the call that it is compared with.
-        goal: Float, how many times as fast as `slower` the call `faster` should be. `None` if there
-            is no goal. Defaults to `None`.
-    """
-
-    title: str
-    faster: str
-    slower: str
-    goal: float | None = None
-
-
+PRESETS = ("paper", "lite")
+IN_PROCESS = pathlib.Path(__file__).with_name("in_process.py")
+# As the server of serving/compose.yaml runs.
+SERVING = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}
+GEMM_FLOPS = 5 * 2 * 2048**3
+# For each preset: a row of the table, the call that should be faster, the slower one, and how many
+# times as fast it should be.
 COMPARISONS = (
-    *(
-        Comparison(
-            f"exported model / model.predict, batch {batch}", f"export {batch}", f"predict {batch}"
-        )
-        for batch in BATCHES
-    ),
-    Comparison("one rank of 8 photos / 28 calls of preference", "rank", "preferences", 6),
-    Comparison(
-        "24-megapixel JPEG to model input / full decode and resize", "photo", "full decode", 2.5
-    ),
-    Comparison(
-        "decoding at an eighth of the size alone / full decode and resize",
-        "decode at 1/8",
-        "full decode",
-    ),
-    Comparison(
+    ("eager / ONNX Runtime, batch 1", "eager 1", "ONNX 1", None),
+    ("eager / ONNX Runtime, batch 8", "eager 8", "ONNX 8", 1.0),
+    ("eager / ONNX Runtime, batch 32", "eager 32", "ONNX 32", 1.0),
+    ("session / ONNX Runtime, batch 8", "session 8", "ONNX 8", 1.0),
+    ("session / ONNX Runtime, batch 32", "session 32", "ONNX 32", 1.0),
+    ("one rank of 8 photos / 28 calls of preference", "rank", "preferences", 7.0),
+)
+DECODING = (
+    ("24-megapixel JPEG to model input / full decode and resize", "photo", "full decode", 2.5),
+    ("decoding at an eighth of the size alone / the same", "decode at 1/8", "full decode", None),
+    (
         "12-megapixel JPEG to model input / its decoding at a quarter and resize alone",
         "photo 12",
         "decode and resize 12",
+        None,
     ),
-    Comparison("exported model / ONNX Runtime, batch 8", "export 8", "ONNX 8", 0.9),
-    Comparison("all photos in one pass / exported model, batch 8", "one pass 8", "export 8"),
 )
 
 
-def randomize(model: SeriesPreferenceModel) -> None:
-    """Sets biases and normalisations to values such as training gives them.
-
-    With their initial zeros, there would be nothing to add.
+def measure(what: str, environment: Mapping[str, str] = SERVING, **options: object) -> object:
+    """Runs a measurement of `in_process.py` in a process of its own.
 
     Args:
-        model: A `SeriesPreferenceModel`.
-    """
-    rng = np.random.default_rng(3)
-    for variable in model.variables:
-        kind = variable.path.split("/")[-1]
-        if kind in ("beta", "moving_mean", "bias"):
-            variable.assign(rng.normal(0, 0.1, variable.shape))
-        elif kind in ("gamma", "moving_variance"):
-            variable.assign(rng.uniform(0.8, 1.2, variable.shape))
-
-
-def grainy_jpeg(height: int, width: int) -> bytes:
-    """Returns a JPEG of smooth shapes with grain like that of a camera.
-
-    Args:
-        height: Integer, at least 40, in pixels.
-        width: Integer, at least 40, in pixels.
-    """
-    rng = np.random.default_rng(0)
-    shapes = rng.integers(0, 256, (height // 40, width // 40, 3), dtype="uint8")
-    pixels = np.asarray(Image.fromarray(shapes).resize((width, height), Image.Resampling.BICUBIC))
-    grain = rng.normal(0, 2, (height, width, 1))
-    file = io.BytesIO()
-    pixels = np.clip(pixels + grain, 0, 255).astype("uint8")
-    Image.fromarray(pixels).save(file, "jpeg", quality=90)
-    return file.getvalue()
-
-
-def model_calls(model: SeriesPreferenceModel, exported: object) -> Calls:
-    """Returns calls of the live and of the exported model on the same pixels.
-
-    Args:
-        model: A `SeriesPreferenceModel`.
-        exported: What `tf.saved_model.load` returns for an export of the model.
-    """
-    import tensorflow as tf
-
-    calls = {}
-    score = exported.signatures["score_pixels"]
-    for batch in BATCHES:
-        shape = (1, batch, SIZE, SIZE, 3)
-        photos = np.random.default_rng(1).integers(0, 256, shape, dtype="uint8")
-        tensor = tf.constant(photos[0])
-        calls[f"predict {batch}"] = lambda photos=photos: model.predict(photos, verbose=0)
-        calls[f"export {batch}"] = lambda tensor=tensor: score(photo=tensor)
-    return calls
-
-
-def series_calls(exported: object) -> Calls:
-    """Returns calls that compare 8 photos with each other.
-
-    Args:
-        exported: What `tf.saved_model.load` returns for an export.
-    """
-    import tensorflow as tf
-
-    photos = [grainy_jpeg(600, 800)] * 8
-    rank, preference = exported.signatures["rank"], exported.signatures["preference"]
-
-    def preferences():
-        for second in range(8):
-            for first in range(second):
-                preference(
-                    photo_a_bytes=tf.constant([photos[first]]),
-                    photo_b_bytes=tf.constant([photos[second]]),
-                )
-
-    return {
-        "rank": lambda: rank(photo_bytes=tf.constant([photos]), photo_count=tf.constant([8])),
-        "preferences": preferences,
-    }
-
-
-def photo_calls() -> Calls:
-    """Returns calls that decode a large photo, and one of 12 megapixels."""
-    import tensorflow as tf
-
-    from keras_series.photos import decode_photo, resize_photo
-
-    photo_bytes, medium = (tf.constant(grainy_jpeg(*size)) for size in (LARGE_PHOTO, MEDIUM_PHOTO))
-
-    def decode_and_resize(ratio):
-        def function(photo_bytes):
-            pixels = tf.io.decode_jpeg(
-                photo_bytes, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
-            )
-            return resize_photo(pixels, SIZE)
-
-        return tf.function(function, autograph=False)
-
-    full_decode, quarter_decode = decode_and_resize(1), decode_and_resize(4)
-
-    decode = tf.function(lambda photo_bytes: decode_photo(photo_bytes, SIZE), autograph=False)
-    return {
-        "photo": lambda: decode(photo_bytes),
-        "full decode": lambda: full_decode(photo_bytes),
-        "photo 12": lambda: decode(medium),
-        "decode and resize 12": lambda: quarter_decode(medium),
-        "decode at 1/8": lambda: tf.io.decode_jpeg(
-            photo_bytes, channels=3, ratio=8, dct_method="INTEGER_ACCURATE"
-        ),
-    }
-
-
-def reference_calls(model: SeriesPreferenceModel) -> Calls:
-    """Returns calls that show what the machine can do.
-
-    These are matrix products, the encoder in ONNX Runtime, and the encoder in TensorFlow on all
-    photos in one pass.
-
-    Args:
-        model: A `SeriesPreferenceModel`.
-    """
-    import onnxruntime
-    import tensorflow as tf
-    import tf2onnx
-
-    from keras_series.export import fold_encoder
-    from keras_series.export.serving_module import freeze
-
-    matrix = tf.constant(np.random.default_rng(2).random((GEMM_SIDE, GEMM_SIDE), "float32"))
-    encode = tf.function(
-        lambda photos: model.embed(photos, training=False),
-        input_signature=[tf.TensorSpec([None, SIZE, SIZE, 3], tf.float32, name="photos")],
-    )
-    proto, _ = tf2onnx.convert.from_function(encode, encode.input_signature, opset=18)
-    session = onnxruntime.InferenceSession(proto.SerializeToString())
-    photos = np.random.default_rng(1).uniform(0, 255, (8, SIZE, SIZE, 3)).astype("float32")
-    # The converter turns captured tensors, such as the mean colour, into inputs.
-    captured = encode.get_concrete_function().graph.captures
-    constants = {
-        inside.name: value.numpy() for value, inside in captured if value.dtype != "resource"
-    }
-    names = {each.name for each in session.get_inputs()}
-    feeds = {"photos": photos, **{name: constants[name] for name in names & set(constants)}}
-    np.testing.assert_allclose(session.run(None, feeds)[0], encode(photos), atol=1e-2)
-    encoder = fold_encoder(model.encoder)
-    spec = tf.TensorSpec([None, SIZE, SIZE, 3], tf.float32)
-    one_pass = freeze(lambda photos: model.head.embed(encoder(photos, training=False)), spec)
-    return {
-        "matrix products": lambda: [tf.matmul(matrix, matrix) for _ in range(GEMM_COUNT)],
-        "one pass 8": lambda: one_pass(tf.constant(photos)),
-        "ONNX 8": lambda: session.run(None, feeds),
-    }
-
-
-def measure(calls: Calls, repetitions: int) -> dict[str, float]:
-    """Measures calls that take turns. The first turn is a warm-up and does not count.
-
-    Args:
-        calls: Functions without arguments, by name.
-        repetitions: Integer, at least 1. Number of turns that count.
+        what: String, the name of the measurement.
+        environment: Variables of the process. Defaults to those of a server.
+        **options: Its flags.
 
     Returns:
-        Median seconds by name.
+        What it prints as JSON.
     """
-    seconds = collections.defaultdict(list)
-    for turn in range(repetitions + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-        print(f"turn {turn} of {repetitions}", flush=True)
-    return {name: statistics.median(each[1:]) for name, each in seconds.items()}
-
-
-def flops_per_photo(model: SeriesPreferenceModel) -> int:
-    """Returns the number of floating-point operations per photo, as TensorFlow counts them.
-
-    Args:
-        model: A `SeriesPreferenceModel`.
-    """
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    spec = tf.TensorSpec([1, SIZE, SIZE, 3], tf.float32)
-    traced = tf.function(lambda photos: model.embed(photos, training=False)).get_concrete_function(
-        spec
+    given = [f"--{name}={value}" for name, value in options.items()]
+    result = subprocess.run(
+        [sys.executable, IN_PROCESS, what, *given],
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
-    graph = convert_variables_to_constants_v2(traced).graph
-    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-    options["output"] = "none"
-    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+    return json.loads(result.stdout.splitlines()[-1])
 
 
-def profile(path: pathlib.Path | str, most: int = 8) -> list[tuple[str, float]]:
-    """Profiles the operations of an exported graph on a batch of 8 photos.
+def measure_preset(preset: str, folder: str) -> dict:
+    """Exports a preset and measures the export.
 
     Args:
-        path: Folder of an exported version.
-        most: Integer, at least 1. Largest number of kinds of operation to return. Defaults to 8.
+        preset: String, `"lite"` or a preset that gets random weights.
+        folder: Folder for the files.
 
     Returns:
-        Kinds of operation and their shares of the time, largest first.
+        The results of each measurement by name.
     """
-    import tensorflow as tf
+    base, onnx = f"{folder}/{preset}", f"{folder}/{preset}.onnx"
+    made = measure("make", {"TF_ENABLE_ONEDNN_OPTS": "1"}, preset=preset, base=base)
+    version = made["version"]
+    other = measure("make", {"TF_ENABLE_ONEDNN_OPTS": "1"}, preset=preset, base=base)["version"]
+    to_onnx = ["-m", "tf2onnx.convert", "--signature_def=embed_pixels", "--opset=18"]
+    subprocess.run(
+        [sys.executable, *to_onnx, f"--saved-model={version}", f"--output={onnx}"],
+        check=True,
+        capture_output=True,
+    )
+    repetitions = _REPETITIONS.value
+    return {
+        "made": made,
+        "eager": measure("memory", version=version, way="eager"),
+        "session": measure("memory", version=version, way="session"),
+        "reloads": measure("reloads", version=version, other=other),
+        "seconds": measure("speed", version=version, onnx=onnx, repetitions=repetitions),
+        "profile": measure("profile", version=version),
+    }
 
-    options = tf.compat.v1.RunOptions(trace_level=tf.compat.v1.RunOptions.FULL_TRACE)
-    totals = collections.Counter()
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(path))
-        signature = loaded.signature_def["score_pixels"]
-        photos = np.random.default_rng(1).integers(0, 256, (8, SIZE, SIZE, 3), dtype="uint8")
-        feeds = {signature.inputs["photo"].name: photos}
-        session.run(signature.outputs["score"].name, feeds)
-        trace = tf.compat.v1.RunMetadata()
-        session.run(signature.outputs["score"].name, feeds, options=options, run_metadata=trace)
-    for device in trace.step_stats.dev_stats:
-        for node in device.node_stats:
-            kind = node.timeline_label.partition(" = ")[2].partition("(")[0] or node.node_name
-            totals[kind] += node.op_end_rel_micros - node.op_start_rel_micros
-    whole = sum(totals.values())
-    return [(kind, micros / whole) for kind, micros in totals.most_common(most)]
 
-
-def speed_rows(seconds: Mapping[str, float], flops: int) -> list[tuple[str, float, float | None]]:
-    """Returns the rows of the page's table.
+def speed_rows(results: Mapping[str, dict]) -> list[Row]:
+    """Returns the rows of the table of speeds.
 
     Args:
-        seconds: What `measure` returns.
-        flops: Integer, floating-point operations per photo.
+        results: What `measure_preset` returns, by preset.
 
     Returns:
         Tuples of title, ratio of speeds, and goal or `None`.
     """
-    rows = [
-        (each.title, seconds[each.slower] / seconds[each.faster], each.goal) for each in COMPARISONS
-    ]
-    for batch in BATCHES:
-        rate = batch * flops / seconds[f"export {batch}"]
-        gemm = GEMM_COUNT * 2 * GEMM_SIDE**3 / seconds["matrix products"]
-        goal = 0.85 if batch == 8 else None
-        rows.append(
-            (
-                f"FLOP rate of the exported model / of matrix products, batch {batch}",
-                rate / gemm,
-                goal,
-            )
-        )
+    rows = []
+    for preset, result in results.items():
+        seconds, made = result["seconds"], result["made"]
+        for title, faster, slower, goal in COMPARISONS:
+            rows.append((f"{preset}: {title}", seconds[slower] / seconds[faster], goal))
+        rate = 8 * made["flops"] / seconds["eager 8"]
+        gemm = GEMM_FLOPS / seconds["matrix products"]
+        # Depthwise convolutions read much and compute little, so only the paper's has a goal.
+        goal = 0.85 if preset == "paper" else None
+        rows.append((f"{preset}: eager / the rate of matrix products, batch 8", rate / gemm, goal))
+    seconds = results[PRESETS[0]]["seconds"]
+    rows += [(title, seconds[slower] / seconds[faster], g) for title, faster, slower, g in DECODING]
     return rows
 
 
+def size_rows(results: Mapping[str, dict]) -> list[tuple]:
+    """Returns the rows of the table of memory and time: title, a value for each preset, limit.
+
+    Args:
+        results: What `measure_preset` returns, by preset.
+    """
+    wanted = (
+        ("loaded, MB above TensorFlow's own", "eager", "loaded", 300),
+        ("after every signature was used, MB", "eager", "used", 1200),
+        ("in a session: loaded, MB", "session", "loaded", None),
+        ("in a session: after every signature was used, MB", "session", "used", 1200),
+        ("time to load, s", "eager", "seconds", 1.5),
+        ("in a session: time to load, s", "session", "seconds", None),
+        ("to make an export, checked, s", "made", "seconds", 25),
+        ("to make an export, checked, peak MB of a process", "made", "peak", 1800),
+    )
+    return [
+        (title, *(result[group][name] for result in results.values()), limit)
+        for title, group, name, limit in wanted
+    ]
+
+
 def processor() -> str:
-    """Returns the name of the processor, or what the system knows of it."""
+    """Returns the name of the processor and the instructions that matter here."""
     path = pathlib.Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    known = next((line.split() for line in lines if line.startswith("flags")), [])
+    instructions = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    found = ", ".join(name for name in instructions if name in known)
+    return f"{names[0] if names else platform.processor()}; {found}"
 
 
-def write_page(
-    path: pathlib.Path,
-    rows: Sequence[tuple[str, float, float | None]],
-    seconds: Mapping[str, float],
-    shares: Sequence[tuple[str, float]],
-    flops: int,
-) -> None:
-    """Writes the Markdown page.
+def page(results: Mapping[str, dict]) -> str:
+    """Returns the Markdown page.
 
     Args:
-        path: File to create or replace.
-        rows: What `speed_rows` returns.
-        seconds: What `measure` returns.
-        shares: What `profile` returns.
-        flops: Integer, floating-point operations per photo.
+        results: What `measure_preset` returns, by preset.
     """
     import tensorflow as tf
 
+    lines = [INTRODUCTION.format(cores=os.cpu_count(), processor=processor(), tf=tf.__version__)]
+    lines += ["## Speed", "", "| comparison | ratio | goal |", "|---|---|---|"]
+    lines += [
+        f"| {title} | {ratio:.2f} | {_judged(ratio, goal, goal is not None and ratio >= goal)} |"
+        for title, ratio, goal in speed_rows(results)
+    ]
+    lines += [LIMITS, "## Memory and time", ""]
+    lines += [f"| | {' | '.join(results)} | at most |", "|---|---|---|---|"]
+    for title, *values, limit in size_rows(results):
+        cells = " | ".join(f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in values)
+        met = limit is not None and max(values) <= limit
+        lines.append(f"| {title} | {cells} | {_judged(max(values), limit, met)} |")
+    lines += ["", RELOADS]
+    lines += [
+        "| | one | both | one again | ten times loaded and dropped |",
+        "|---|---|---|---|---|",
+    ]
+    for preset, result in results.items():
+        curve = result["reloads"]
+        steps = [str(curve[step]) for step in ("one", "both", "one again")]
+        lines.append(
+            f"| {preset} | {' | '.join(steps)} | {', '.join(map(str, curve['reloads']))} |"
+        )
+    lines += ["", CALLS, f"| call | {' | '.join(results)} |", "|---|---|---|"]
+    for name in results[PRESETS[0]]["seconds"]:
+        values = [f"{result['seconds'][name]:.4f}" for result in results.values()]
+        lines.append(f"| {name} | {' | '.join(values)} |")
+    lines += ["", PROFILE]
+    for preset, result in results.items():
+        shares = ", ".join(f"`{kind}` {share:.0%}" for kind, share in result["profile"])
+        lines.append(f"- *{preset}*: {shares}")
+    return "\n".join(lines) + "\n"
+
+
+def _judged(value: float, goal: float | None, met: bool) -> str:
+    return "" if goal is None else f"{goal:g} {'met' if met else '**missed**'}"
+
+
+INTRODUCTION = """\
+# Speed and memory
+
+`make bench` measures these numbers and writes this page. The networks are `paper`, the paper's at
+224 pixels with random weights, and `lite`, the trained one that comes with the package, at 512
+pixels. The machine had {cores} cores ({processor}) and TensorFlow {tf}. `TF_ENABLE_ONEDNN_OPTS`
+and `TF_ONEDNN_ASSUME_FROZEN_WEIGHTS` were 1, see [Inside other
+pipelines](pipelines.md#two-variables-of-the-environment).
+
+Each row of the first table compares the speeds of two calls, first / second, by their median
+times: at a ratio above 1, the first is faster. *Eager* is `tf.saved_model.load`, *session* is how
+TensorFlow Serving loads a model.
+"""
+LIMITS = """
+- *24-megapixel JPEG*: a decoder has to read all bits of a JPEG to decode any part of it. The next
+  row shows that limit: TensorFlow's decoder alone, at an eighth of the size.
+- *12-megapixel JPEG*: what is above decoding and resizing reads the metadata and checks that the
+  photo is whole.
+"""
+RELOADS = """\
+Memory in MB above TensorFlow's own as versions come and go in one process: one version with every
+signature used, a second beside it, the first dropped; then one version loaded, used and dropped
+ten times.
+"""
+CALLS = """\
+## In seconds
+
+A number after a name is the batch size. `eager`, `session` and `ONNX` run the signature
+`embed_pixels`. `rank` and `preferences` compare 8 photos of 800 x 600 with each other, and `score
+32` scores 32 of them. `photo`, `full decode` and `decode at 1/8` decode the large JPEG, `photo
+12` and `decode and resize 12` the one of 12 megapixels. `matrix products` multiplies 2048 x 2048
+matrices 5 times.
+"""
+PROFILE = """\
+## Where the time goes
+
+The operations of a session with the largest shares of the time, batch 8. Operations run in
+parallel, so times overlap.
+"""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measures each preset and writes the page."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
     from keras_series.utils import replacing
 
-    lines = [
-        "# Speed",
-        "",
-        "`make bench` measures these numbers and writes this page. All calls took turns in one",
-        "run. Each row compares the speeds of two calls, first / second, by their median times: at",
-        "a ratio above 1, the first is faster. The network is the paper's with random weights. It",
-        f"needs {flops / 1e9:.1f} GFLOP per photo at {SIZE} pixels. The machine had "
-        f"{os.cpu_count()} cores",
-        f"({processor()}) and TensorFlow {tf.__version__}.",
-        "",
-        "| comparison | ratio | goal |",
-        "|---|---|---|",
-        *(f"| {title} | {ratio:.2f} | {_goal(ratio, goal)} |" for title, ratio, goal in rows),
-        "",
-        "## What limits the speed",
-        "",
-        "- *FLOP rate and ONNX Runtime*: each photo passes through the encoder separately,",
-        "  several in parallel, so that its outputs are identical to the last bit in every batch",
-        "  and a broken photo costs nothing. The table compares it with one pass for all photos.",
-        "  Running 2, 4 or 10 photos in parallel, half batches, and a `tf.data` pipeline brought",
-        "  no gain. The remaining time is spent in the convolutions, see below.",
-        "- *24-megapixel JPEG*: a decoder has to read all bits of a JPEG to decode any part of it,",
-        "  which limits every decoder. The next row of the table shows that limit: TensorFlow's",
-        "  decoder alone, at an eighth of the size.",
-        "- *12-megapixel JPEG*: what is above decoding and resizing reads the metadata and checks",
-        "  that the photo is whole.",
-        "",
-        "## In seconds",
-        "",
-        "A number after a name is the batch size. `predict` and `export` run the network with",
-        "`model.predict` and as the exported model. `rank` and `preferences` compare 8 photos",
-        "with each other. `photo`, `full decode` and `decode at 1/8` decode the large JPEG,",
-        "`photo 12` and `decode and resize 12` the one of 12 megapixels.",
-        f"`matrix products` multiplies {GEMM_SIDE} x {GEMM_SIDE} matrices {GEMM_COUNT} times.",
-        "`one pass` runs the encoder in TensorFlow on all photos at once, and `ONNX` runs it in",
-        "ONNX Runtime.",
-        "",
-        "| call | median seconds |",
-        "|---|---|",
-        *(f"| {name} | {value:.4f} |" for name, value in seconds.items()),
-        "",
-        "## Where the time goes",
-        "",
-        "The operations of the exported graph with the largest shares of the time, batch 8. Photos",
-        "are processed in parallel, so times overlap.",
-        "",
-        "| operation | share |",
-        "|---|---|",
-        *(f"| `{kind}` | {share:.1%} |" for kind, share in shares),
-    ]
-    with replacing(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _goal(ratio, goal):
-    return "" if goal is None else f"{goal:g} {'met' if ratio >= goal else '**missed**'}"
-
-
-def main() -> None:
-    """Exports a model, measures it, prints the ratios and writes the page."""
-    import keras
-    import tensorflow as tf
-
-    from keras_series.export import export
-    from keras_series.models import from_preset
-
-    keras.utils.set_random_seed(0)
-    model = from_preset("paper", weights=None)
-    randomize(model)
-    flops = flops_per_photo(model)
-    with tempfile.TemporaryDirectory() as base:
-        path = export(model, base)
-        exported = tf.saved_model.load(path)
-        calls = {
-            **model_calls(model, exported),
-            **series_calls(exported),
-            **photo_calls(),
-            **reference_calls(model),
-        }
-        seconds = measure(calls, _REPETITIONS.value)
-        shares = profile(path)
-    rows = speed_rows(seconds, flops)
-    print(f"\n{'ratio':>7}  comparison")
-    for title, ratio, goal in rows:
-        print(f"{ratio:>7.2f}  {title}" + (f" (goal {goal:g})" if goal else ""))
-    write_page(pathlib.Path(_PAGE.value), rows, seconds, shares, flops)
-    print(f"\nPage: {_PAGE.value}")
+    with tempfile.TemporaryDirectory() as folder:
+        results = {preset: measure_preset(preset, folder) for preset in PRESETS}
+    text = page(results)
+    with replacing(pathlib.Path(_PAGE.value)) as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"{text}\nPage: {_PAGE.value}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    app.run(main)

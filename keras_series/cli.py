@@ -24,7 +24,12 @@ USER_ERRORS = (ValueError, ImportError, OSError)
 flags.disclaim_key_flags()
 
 
-def run(main: Callable, *required: str, passes_on: bool = False) -> None:
+def run(
+    main: Callable,
+    *required: str,
+    passes_on: bool = False,
+    only_exports: Callable[[], bool] = lambda: False,
+) -> None:
     """Runs a function as a script whose flags are defined with absl.
 
     `--flagfile` is absl's own flag. Positional arguments and missing flags are refused with the
@@ -38,6 +43,10 @@ def run(main: Callable, *required: str, passes_on: bool = False) -> None:
         *required: Names of the required flags.
         passes_on: Whether unknown options are passed to `main` as a list, for another program that
             refuses those it does not know. Defaults to `False`.
+        only_exports: Function without arguments that is called once the flags are read. Whether the
+            script runs exported models and no other convolutions, so that oneDNN may keep what it
+            makes of their weights, see docs/pipelines.md. Defaults to a function that returns
+            `False`.
     """
     # TensorFlow reads them on import. Its remarks on the processor do not help users, and without
     # oneDNN it takes twice as long on processors without AVX-512.
@@ -45,7 +54,7 @@ def run(main: Callable, *required: str, passes_on: bool = False) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     flags.mark_flags_as_required(required)
     parser = {"flags_parser": _parse_known} if passes_on else {}
-    app.run(lambda argv: _main(main, argv[1:], passes_on), **parser)
+    app.run(lambda argv: _main(main, argv[1:], passes_on, only_exports), **parser)
 
 
 def _parse_known(argv):
@@ -56,7 +65,7 @@ def _parse_known(argv):
     return [argument for argument in rest if argument != "--"]
 
 
-def _main(main, rest, passes_on):
+def _main(main, rest, passes_on, only_exports):
     if rest and not (passes_on and rest[0].startswith("-")):
         raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
     if not flags.FLAGS["verbosity"].present:
@@ -64,6 +73,8 @@ def _main(main, rest, passes_on):
         logging.set_verbosity(logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    if only_exports():
+        os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
     _import_tensorflow()
     try:
         main(rest) if passes_on else main()

@@ -7,6 +7,7 @@ what a client may rely on, not how fast a server is.
 """
 
 import base64
+import binascii
 import collections
 import concurrent.futures
 import http.server
@@ -191,15 +192,46 @@ def _predict_json(server, path, body):
     name = body.get("signature_name", "serving_default")
     if name not in signatures:
         raise RefusedError("INVALID_ARGUMENT", f'Serving signature name: "{name}" not found')
+    if ("instances" in body) == ("inputs" in body):
+        raise RefusedError("INVALID_ARGUMENT", "Expected one of 'inputs' and 'instances'")
     specs = input_specs(signatures[name])
+    by_row = "instances" in body
+    inputs = _columns(body["instances"], specs) if by_row else _named(body["inputs"], specs)
     inputs = {
         key: tf.constant(_decode(value), specs[key].dtype if key in specs else None)
-        for key, value in body["inputs"].items()
+        for key, value in inputs.items()
     }
     outputs = server.predict(signatures, name, inputs)
     outputs = {key: value.numpy().tolist() for key, value in outputs.items()}
     # The server leaves out the name of an only output.
-    return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+    if not by_row:
+        return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+    rows = [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]
+    return {"predictions": rows if len(outputs) > 1 else next(iter(outputs.values()))}
+
+
+def _columns(instances, specs):
+    """Inputs by name, from rows: objects with all inputs, or values of an only input."""
+    if not _is_object(instances[0]):
+        if len(specs) > 1:
+            raise RefusedError("INVALID_ARGUMENT", "instances is a plain list")
+        return {next(iter(specs)): instances}
+    if any(set(row) != set(specs) for row in instances):
+        raise RefusedError("INVALID_ARGUMENT", f"keys must be equal to: {','.join(specs)}")
+    return {key: [row[key] for row in instances] for key in specs}
+
+
+def _named(inputs, specs):
+    """Inputs by name, from an object with all inputs, or from the value of an only input."""
+    if _is_object(inputs):
+        return inputs
+    if len(specs) > 1:
+        raise RefusedError("INVALID_ARGUMENT", "inputs is a plain value/list")
+    return {next(iter(specs)): inputs}
+
+
+def _is_object(value):
+    return isinstance(value, dict) and set(value) != {"b64"}
 
 
 def _which(path):
@@ -210,5 +242,14 @@ def _decode(value):
     if isinstance(value, list):
         return [_decode(each) for each in value]
     if isinstance(value, dict):
-        return base64.b64decode(value["b64"], validate=True)
+        return _unescape(value["b64"])
     return value
+
+
+def _unescape(text):
+    """Decodes as `absl::Base64Unescape`: padding is optional, the URL-safe alphabet is refused."""
+    text = "".join(text.split()).rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error as error:
+        raise RefusedError("INVALID_ARGUMENT", "Unable to base64 decode") from error

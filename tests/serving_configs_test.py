@@ -121,6 +121,30 @@ def test_compose_mounts_what_the_models_file_reads(service):
     assert "--allow_version_labels_for_unavailable_models=true" in service["command"]
 
 
+@pytest.fixture
+def deployment():
+    yaml = pytest.importorskip("yaml")
+    return next(yaml.safe_load_all((SERVING / "kubernetes.yaml").read_text()))
+
+
+def test_kubernetes_runs_the_server_as_compose_does(service, deployment):
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == service["image"]
+    assert container["args"] == service["command"]
+    assert {each["name"]: each["value"] for each in container["env"]} == service["environment"]
+    assert container["readinessProbe"]["exec"]["command"] == service["healthcheck"]["test"][1:]
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts == {volume["target"] for volume in service["volumes"]}
+
+
+def test_kserve_runs_the_server_as_compose_does(service):
+    yaml = pytest.importorskip("yaml")
+    model = yaml.safe_load((SERVING / "kserve.yaml").read_text())["spec"]["predictor"]["model"]
+    assert model["modelFormat"] == {"name": "tensorflow"}
+    assert service["image"] == f"tensorflow/serving:{model['runtimeVersion']}"
+    assert {each["name"]: each["value"] for each in model["env"]} == service["environment"]
+
+
 @pytest.mark.parametrize(("model", "is_healthy"), [("keras_series", True), ("other", False)])
 def test_health_check(service, model, is_healthy):
     marker, *command = service["healthcheck"]["test"]

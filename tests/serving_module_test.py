@@ -132,18 +132,18 @@ def test_broken_neighbours_do_not_change_an_answer(exported, jpegs):
     assert np.count_nonzero(together["valid"]) == 21
     for number in np.flatnonzero(together["valid"]):
         alone = call(exported, "score_and_embed", photo_bytes=[photo_bytes[number]])
-        assert alone["score"][0] == together["score"][number]
-        np.testing.assert_array_equal(alone["embedding"][0], together["embedding"][number])
+        assert abs(alone["score"][0] - together["score"][number]) <= 1e-6
+        np.testing.assert_allclose(alone["embedding"][0], together["embedding"][number], atol=1e-5)
 
 
-def test_pairs_are_bit_identical_in_any_batch(exported, jpegs):
+def test_pairs_are_answered_alike_in_any_batch(exported, jpegs):
     a, b = zip(*itertools.product(jpegs, jpegs), strict=True)
     together = call(exported, "preference", photo_a_bytes=a, photo_b_bytes=b)["preference"]
     alone = [
         call(exported, "preference", photo_a_bytes=[one], photo_b_bytes=[other])["preference"][0]
         for one, other in zip(a, b, strict=True)
     ]
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
 def rank(exported, series, counts):
@@ -170,7 +170,7 @@ def test_rank_of_a_padded_series_matches_the_series_alone(exported, jpegs):
     alone = rank(exported, [short[:2]], [2])
     for name in ("preference", "strength", "rank", "valid"):
         inner = together[name][1][:2, :2] if name == "preference" else together[name][1][:2]
-        np.testing.assert_array_equal(inner, alone[name][0])
+        np.testing.assert_allclose(inner, alone[name][0], atol=1e-5 if name == "strength" else 1e-6)
     np.testing.assert_array_equal(together["rank"][1][2:], 0)
     assert not together["valid"][1][2:].any()
 
@@ -202,6 +202,12 @@ def test_pixels_score_like_their_lossless_file(exported):
     np.testing.assert_allclose(preference["preference"], expected["preference"], 1e-5)
 
 
+def test_pixels_of_the_networks_size_are_embedded_like_the_live_model(model, exported):
+    photos = np.random.default_rng(7).uniform(0, 255, (3, 48, 48, 3)).astype("float32")
+    actual = exported.signatures["embed_pixels"](photo=tf.constant(photos))["embedding"]
+    np.testing.assert_allclose(actual, model.embed(photos), atol=1e-4)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 100])
 def test_compare_matches_the_live_model(model, exported, count):
     a, b = np.random.default_rng(6).normal(size=(2, count, 128)).astype("float32")
@@ -227,8 +233,8 @@ def unchecked(monkeypatch):
     monkeypatch.setattr(saved_model, "_check_in_clean_process", lambda folder: None)
 
 
-def test_kept_variables_can_be_trained_further(model, tmp_path, unchecked, jpegs):
-    path = export(model, tmp_path, keep_variables=True)
+def test_trainable_export_can_be_trained_further(model, tmp_path, unchecked, jpegs):
+    path = export(model, tmp_path, trainable=True)
     loaded = tf.saved_model.load(path)
     before = call(loaded, "score", photo_bytes=jpegs)["score"]
     np.testing.assert_allclose(

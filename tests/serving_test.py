@@ -6,6 +6,7 @@ TF_MODEL_SERVER=/path/to/tensorflow_model_server, the tests of answers and of un
 versions and labels run against that server as well.
 """
 
+import base64
 import io
 import json
 import os
@@ -15,21 +16,19 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import pytest
 import requests
 import tensorflow as tf
 from PIL import Image
 
-from keras_series.export import export
-from keras_series.models import from_preset
 from keras_series.photos import Reason
 from serving import client as client_module
 from serving import reports, transports
 from serving.client import Client, main
 from serving.transports import PredictionError, Server, with_retries
 from tests.model_server import ModelServer
+from tests.shared_export import shared_export
 
 PROTOCOLS = ["grpc", "rest"]
 BROKEN = b"<html>no photo</html>"
@@ -38,12 +37,7 @@ BROKEN_JPEG = b"\xff\xd8\xff no photo"
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    keras.utils.set_random_seed(5)
-    model = from_preset("tiny", image_size=48)
-    model.set_reference(np.linspace(-1, 1, 128).astype("float32"))
-    base = tmp_path_factory.mktemp("exported")
-    export(model, base)
-    return base
+    return shared_export(tmp_path_factory).parent
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +206,38 @@ def test_bytes_of_every_value_arrive(server, protocol):
         assert client.score([photo]) == [None]
     ((_, inputs),) = server.requests
     assert inputs["photo_bytes"].numpy().tolist() == [photo]
+
+
+def post(addresses, body):
+    url = f"http://{addresses['rest']}/v1/models/keras_series:predict"
+    return requests.post(url, json={"signature_name": "score", **body}, timeout=10)
+
+
+def as_b64(photo, encode=base64.b64encode):
+    return {"b64": encode(photo).decode()}
+
+
+def test_rest_takes_rows_and_columns(addresses, jpegs):
+    photos = [as_b64(photo) for photo in jpegs[:2]]
+    columns = post(addresses, {"inputs": {"photo_bytes": photos}}).json()["outputs"]
+    rows = post(addresses, {"instances": [{"photo_bytes": photo} for photo in photos]}).json()
+    assert rows["predictions"] == [
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ]
+    # An only input needs no name.
+    assert post(addresses, {"instances": photos}).json() == rows
+    assert post(addresses, {"inputs": photos}).json()["outputs"] == columns
+
+
+def test_rest_takes_base64_without_padding_but_not_the_url_safe_kind(addresses, jpegs):
+    photo = next(bytes(photo) for photo in jpegs if b"-" in base64.urlsafe_b64encode(photo))
+    plain = as_b64(photo)
+    bare = {"b64": plain["b64"].rstrip("=")}
+    answers = [post(addresses, {"instances": [each]}).json() for each in (plain, bare)]
+    assert answers[0]["predictions"] == answers[1]["predictions"]
+    refused = post(addresses, {"instances": [as_b64(photo, base64.urlsafe_b64encode)]})
+    assert refused.status_code == 400
+    assert "Unable to base64 decode" in refused.json()["error"]
 
 
 def test_nothing_to_score_sends_no_request(server, protocol):

@@ -57,6 +57,12 @@ def feed_pixels(start, count):
     return {"photo": np.reshape(photos, [count, 78, 101, 3]).astype(np.uint8)}
 
 
+def feed_resized_pixels(start, count):
+    photos = [np.asarray(draw_photo(seed=start + place)) for place in range(count)]
+    photos = [photo[:IMAGE_SIZE, :IMAGE_SIZE] for photo in photos]
+    return {"photo": np.reshape(photos, [count, IMAGE_SIZE, IMAGE_SIZE, 3]).astype(np.float32)}
+
+
 def feed_pixel_pairs(start, count):
     return {
         "photo_a": feed_pixels(start, count)["photo"],
@@ -109,6 +115,9 @@ class Live:
     def preference_pixels(self, photo_a, photo_b):
         return self.compare(self._embed_pixels(photo_a), self._embed_pixels(photo_b))
 
+    def embed_pixels(self, photo):
+        return {"embedding": np.asarray(self._model.embed(photo))}
+
     def _rank_one(self, photos, count):
         embeddings, valid = self._embed(photos)
         valid &= np.arange(len(photos)) < count
@@ -149,6 +158,7 @@ SIGNATURES = {
     "compare": (feed_compare, Live.compare),
     "score_pixels": (feed_pixels, Live.score_pixels),
     "preference_pixels": (feed_pixel_pairs, Live.preference_pixels),
+    "embed_pixels": (feed_resized_pixels, Live.embed_pixels),
 }
 # Every signature with every batch.
 CALLS = [(name, start, count) for name in SIGNATURES for start, count in BATCHES]

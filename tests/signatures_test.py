@@ -29,8 +29,8 @@ def card(exported_path):
 
 
 @pytest.fixture(scope="module")
-def units():
-    return make_model().head.units[0]
+def sizes():
+    return {"E": make_model().head.units[0], "S": 48}
 
 
 def describe(function):
@@ -46,9 +46,9 @@ def describe(function):
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
-def test_an_exported_signature_has_the_specs_of_the_table(exported, units, name):
+def test_an_exported_signature_has_the_specs_of_the_table(exported, sizes, name):
     assert SIGNATURES[name].name == name
-    assert describe(exported.signatures[name]) == SIGNATURES[name].describe(units)
+    assert describe(exported.signatures[name]) == SIGNATURES[name].describe(sizes)
 
 
 def test_an_exported_model_has_the_signatures_of_the_table(exported):
@@ -61,9 +61,9 @@ def test_an_exported_model_has_no_other_endpoint(exported):
     assert {name for name in public if callable(getattr(exported, name))} == set(SIGNATURES)
 
 
-def test_the_card_has_the_signatures_of_the_table(card, units):
+def test_the_card_has_the_signatures_of_the_table(card, sizes):
     assert card["signatures"] == {
-        name: signature.describe(units) for name, signature in SIGNATURES.items()
+        name: signature.describe(sizes) for name, signature in SIGNATURES.items()
     }
 
 

@@ -86,6 +86,7 @@ SURFACE = {
         "rank_by",
         "read_warmup",
         "replay_warmup",
+        "seconds_per_photo",
         "write_warmup",
     ],
     "keras_series.layers": ["CACell", "ParallelAttentionUnit", "PreferenceHead", "SACell"],

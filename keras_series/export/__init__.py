@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bradley_terry": ["bradley_terry_strengths", "rank_by"],
         "exported_model": ["ExportedModel", "check_exported"],
         "folding": ["fold_batch_norms", "fold_encoder"],
-        "golden": ["check"],
+        "golden": ["check", "seconds_per_photo"],
         "pretrained": ["pretrained_export"],
         "saved_model": ["export", "next_version"],
         "serving_module": ["ServingModule"],

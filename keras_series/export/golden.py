@@ -7,9 +7,12 @@ a model that was deployed long ago, it compares today's machine with the one it 
 from __future__ import annotations
 
 import importlib.resources
+import itertools
 import json
 import os
 import pathlib
+import statistics
+import time
 from collections.abc import Mapping
 
 import keras
@@ -29,7 +32,8 @@ CARD = "model.json"
 # Absolute for answers of up to 1, relative to the largest number of an answer above that.
 TOLERANCE = 1e-4
 # A drawn scene, a blurred copy of it, another scene, and the first 1,000 bytes of the first file.
-_PHOTO_NAMES = ("scene.jpg", "blurred.jpg", "other.png", "broken.jpg")
+_BROKEN_NAME = "broken.jpg"
+_PHOTO_NAMES = ("scene.jpg", "blurred.jpg", "other.png", _BROKEN_NAME)
 
 
 def golden_photos() -> dict[str, bytes]:
@@ -53,13 +57,15 @@ def golden_cases(model: SeriesPreferenceModel, photos: Mapping[str, bytes]) -> d
     photo_bytes = tf.constant(list(photos.values()))
     decoded, reasons = decode_photos_with_reasons(photo_bytes, image_size, resize)
     valid = reasons == 0
+    # A graph, since eager convolutions of one shape share what oneDNN keeps of their weights.
+    embed = tf.function(lambda photos: model.embed(photos, training=False), autograph=False)
     reference = model.reference_embedding
-    embedding = np.where(valid[:, None], model.embed(decoded, training=False), reference)
+    embedding = np.where(valid[:, None], embed(decoded), reference)
     pairs = valid[:, None] & valid[None, :]
     matrix = tf.where(pairs, model.compare(embedding[:, None], embedding[None]), NEUTRAL)
     strength = bradley_terry_strengths(matrix[None], valid[None])
-    pixels = [_pixels(photos[name]) for name in names[:2]]
-    from_pixels = model.embed(resize_photo(np.stack(pixels), image_size, resize), training=False)
+    pixels = np.stack([_pixels(photos[name]) for name in names[:2]])
+    from_pixels = embed(resize_photo(pixels, image_size, resize))
     outputs = {
         "preference": {
             "preference": tf.linalg.diag_part(tf.reverse(matrix, [1])),
@@ -82,6 +88,7 @@ def golden_cases(model: SeriesPreferenceModel, photos: Mapping[str, bytes]) -> d
         "compare": {"preference": model.compare(embedding, embedding[::-1])},
         "score_pixels": {"score": model.compare(from_pixels, reference)},
         "preference_pixels": {"preference": model.compare(from_pixels[:1], from_pixels[1:])},
+        "embed_pixels": {"embedding": embed(_stretched(pixels, image_size))},
     }
     outputs[DEFAULT] = outputs["preference"]
     outputs["score_and_embed"] = {**outputs["score"], **outputs["embed"]}
@@ -94,16 +101,19 @@ def golden_cases(model: SeriesPreferenceModel, photos: Mapping[str, bytes]) -> d
     }
 
 
-def requests(cases: Mapping[str, dict], photos: Mapping[str, bytes]) -> dict[str, dict]:
+def requests(
+    cases: Mapping[str, dict], photos: Mapping[str, bytes], image_size: int
+) -> dict[str, dict]:
     """Returns the inputs of golden cases as arrays by name, for each signature.
 
     Args:
         cases: What `golden_cases` returns.
         photos: Encoded photos by file name.
+        image_size: Integer, the side of the network's input in pixels.
     """
     return {
         name: {
-            key: _array(SIGNATURES[name].inputs[key], value, photos)
+            key: _array(SIGNATURES[name].inputs[key], value, photos, image_size)
             for key, value in case["inputs"].items()
         }
         for name, case in cases.items()
@@ -132,9 +142,10 @@ def check(folder: str | os.PathLike) -> dict[str, float]:
         raise FileNotFoundError(
             f"Expected an exported version, with {CARD} in it. Received: {str(folder)!r}"
         )
-    cases = json.loads((folder / CARD).read_text(encoding="utf-8"))["golden"]
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    cases, image_size = card["golden"], card["encoder"]["image_size"]
     photos = {path.name: path.read_bytes() for path in (folder / PHOTOS).iterdir()}
-    _check_requests(requests(cases, photos), dict(read_warmup(folder)))
+    _check_requests(requests(cases, photos, image_size), dict(read_warmup(folder)))
     answers = replay_warmup(folder)
     differences = {
         signature: _difference(answers[signature], case["outputs"])
@@ -148,6 +159,27 @@ def check(folder: str | os.PathLike) -> dict[str, float]:
             f"Received others: {listed}"
         )
     return differences
+
+
+def seconds_per_photo(folder: str | os.PathLike) -> float:
+    """Returns the time that an exported version takes to decode and embed a golden photo.
+
+    Args:
+        folder: Folder of the version, `<base>/<version>`.
+
+    Returns:
+        Median of five calls with eight photos each, divided by eight.
+    """
+    names = [name for name in _PHOTO_NAMES if name != _BROKEN_NAME]
+    photos = [(pathlib.Path(folder) / PHOTOS / name).read_bytes() for name in names]
+    batch = tf.constant(list(itertools.islice(itertools.cycle(photos), 8)))
+    embed = tf.saved_model.load(str(folder)).signatures["embed"]
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        embed(photo_bytes=batch)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:]) / 8
 
 
 def _check_requests(expected, actual):
@@ -186,11 +218,12 @@ def _as_list(value):
     return keras.ops.convert_to_numpy(value).tolist()
 
 
-def _array(tensor: Tensor, value, photos):
+def _array(tensor: Tensor, value, photos, image_size):
     if tensor.dtype == "string":
         return np.vectorize(photos.__getitem__, otypes=[object])(value)
-    if tensor.dtype == "uint8":
-        return np.stack([_pixels(photos[file_name]) for file_name in value])
+    if tensor.shape[-1] == 3:
+        pixels = np.stack([_pixels(photos[file_name]) for file_name in value])
+        return _stretched(pixels, image_size) if "S" in tensor.shape else pixels
     return np.array(value, tensor.dtype)
 
 
@@ -205,3 +238,7 @@ def _difference(actual, expected):
 
 def _pixels(photo_bytes):
     return tf.io.decode_image(photo_bytes, channels=3).numpy()
+
+
+def _stretched(pixels, image_size):
+    return tf.image.resize(pixels, [image_size, image_size]).numpy()

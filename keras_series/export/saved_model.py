@@ -29,6 +29,8 @@ from keras_series.models import SeriesPreferenceModel
 from keras_series.photos import MAX_PIXELS
 
 _LIBRARIES = ("keras", "tensorflow", "numpy")
+# As the server of serving/compose.yaml runs.
+_ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}
 
 
 def export(
@@ -36,7 +38,7 @@ def export(
     base: str | os.PathLike,
     version: int | None = None,
     max_pixels: int = MAX_PIXELS,
-    keep_variables: bool = False,
+    trainable: bool = False,
     provenance: Mapping | None = None,
     check: bool = True,
 ) -> pathlib.Path:
@@ -55,7 +57,7 @@ def export(
         base: Folder of the model's versions. It is created if it does not exist.
         version: Positive integer. Defaults to one more than the greatest version in `base`.
         max_pixels: Integer, see `ServingModule`. Defaults to 200 million.
-        keep_variables: Boolean, see `ServingModule`. Defaults to `False`.
+        trainable: Boolean, see `ServingModule`. Defaults to `False`.
         provenance: Dictionary added to `model.json`: how the model was trained and evaluated.
             Defaults to none.
         check: Whether the version is checked in a clean process, which takes most of the time.
@@ -77,7 +79,7 @@ def export(
     target = base / str(version)
     if target.exists():
         raise FileExistsError(f"Expected a version that is not in {base} yet. Received: {version=}")
-    module = ServingModule(model, max_pixels, keep_variables)
+    module = ServingModule(model, max_pixels, trainable)
     with _partial_folder(base) as partial:
         tf.saved_model.save(module, str(partial), signatures=module.signatures())
         _add_golden_cases(partial, base.name, model, {"max_pixels": max_pixels}, provenance or {})
@@ -131,7 +133,7 @@ def _locked(folder):
 def _add_golden_cases(folder, model_name, model, options, provenance):
     photos = golden.golden_photos()
     cases = golden.golden_cases(model, photos)
-    write_warmup(folder, model_name, golden.requests(cases, photos))
+    write_warmup(folder, model_name, golden.requests(cases, photos, model.encoder.image_size))
     (folder / golden.PHOTOS).mkdir()
     for name, photo_bytes in photos.items():
         (folder / golden.PHOTOS / name).write_bytes(photo_bytes)
@@ -151,6 +153,7 @@ def _add_head(folder, model):
 
 
 def _describe(model):
+    sizes = {"E": model.head.units[0], "S": model.encoder.image_size}
     return {
         "what": "Predicts which photo of a series people prefer; see keras-series.",
         "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -159,8 +162,7 @@ def _describe(model):
         "parameters": model.count_params(),
         "temperature": float(model.temperature),
         "signatures": {
-            name: signature.describe(model.head.units[0])
-            for name, signature in sorted(SIGNATURES.items())
+            name: signature.describe(sizes) for name, signature in sorted(SIGNATURES.items())
         },
         "libraries": {"python": platform.python_version(), "keras_series": __version__}
         | {name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -173,7 +175,7 @@ def _check_in_clean_process(folder):
     code = "import sys; from keras_series.export import check; check(sys.argv[1])"
     result = subprocess.run(
         [sys.executable, "-c", code, folder],
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
     )

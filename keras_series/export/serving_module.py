@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from keras_series.export.bradley_terry import bradley_terry_strengths, rank_by
 from keras_series.export.folding import fold_encoder
@@ -16,72 +14,58 @@ from keras_series.photos import MAX_PIXELS, decode_photos_with_reasons, resize_p
 
 # The preference or score of a photo that cannot be decoded.
 NEUTRAL = 0.5
-# Photos that are encoded in parallel. Each needs memory for its feature maps.
-_PARALLEL_PHOTOS = 8
-# Elementwise operations process at most this many floats as a vector. The remainder is computed by
-# other instructions, whose last bit differs.
-_VECTOR = 16
+# Photos that pass the encoder at once, which bounds the memory of their feature maps.
+_PHOTOS_AT_ONCE = 8
 
 
 class ServingModule(tf.Module):
     """The functions of an exported model, one for each of `SIGNATURES`.
 
-    The batch normalisations are folded into the convolutions, and the variables are frozen into two
-    functions that all signatures share: photo to embedding, and embeddings to preferences. So the
-    file has one copy of the weights, and TensorFlow's optimiser can fuse each convolution with the
-    operations after it.
+    All signatures are made of three functions that are traced once each: encoded photo to pixels,
+    pixels to embeddings, and embeddings to preferences. They share one set of variables, in which
+    the batch normalisations are folded into the convolutions.
 
     Examples never mix along the batch, so a server may put the requests of several clients into one
-    batch. Each photo passes the encoder separately, several in parallel: its numbers are identical
-    to the last bit in every batch. A photo that cannot be decoded does not pass the encoder. It has
-    `valid` false, a `reason` (see `keras_series.photos.Reason`), the reference embedding, and
-    therefore the neutral answer 0.5 to everything.
+    batch. The answers for a photo differ by at most 1e-6 between batches. A photo that cannot be
+    decoded does not pass the encoder. It has `valid` false, a `reason` (see
+    `keras_series.photos.Reason`), the reference embedding, and therefore the neutral answer 0.5 to
+    everything.
 
     Args:
         model: A `SeriesPreferenceModel`.
         max_pixels: Integer. Photos with more pixels are refused by their header, before decoding.
             Defaults to 200 million.
-        keep_variables: Boolean. Keeps the weights as variables, so that the loaded model can be
-            trained further (`model_variables`, and `trainable_variables` of each signature). Photos
-            then pass the encoder as one batch, so that gradients flow; the last bit may differ.
-            Defaults to `False`.
+        trainable: Boolean. Keeps the network as it was trained, with batch normalisations, so that
+            the loaded model can be trained further (`model_variables`, and `trainable_variables` of
+            each signature). It is slower. Defaults to `False`.
     """
 
     def __init__(
         self,
         model: SeriesPreferenceModel,
         max_pixels: int = MAX_PIXELS,
-        keep_variables: bool = False,
+        trainable: bool = False,
     ):
         super().__init__(name="keras_series")
-        self._image_size = model.encoder.image_size
-        self._resize = model.encoder.resize
-        self._max_pixels = max_pixels
-        units = self._units = model.head.units[0]
-        make = _trace if keep_variables else freeze
-        embedding = tf.TensorSpec([None, units], tf.float32)
-        self._compare_rows = make(model.compare, embedding, embedding)
-        photo_shape = [self._image_size, self._image_size, 3]
-        photos = tf.TensorSpec([None if keep_variables else 1, *photo_shape], tf.float32)
-        encoder = model.encoder if keep_variables else fold_encoder(model.encoder)
-        self._embed_photos = make(
-            lambda photos: model.head.embed(encoder(photos, training=False)), photos
-        )
-        if keep_variables:
-            self.model_variables = [variable.value for variable in model.variables]
-            self._reference = model.reference_embedding.value
-        else:
-            self._reference = tf.constant(keras.ops.convert_to_numpy(model.reference_embedding))
-        # Traced once, since every function that calls the frozen one holds a copy of it in memory.
-        self._embed = tf.function(
-            self._embed_batch if keep_variables else self._embed_each,
-            input_signature=[
-                tf.TensorSpec([None, *photo_shape], tf.float32),
-                tf.TensorSpec([None], tf.bool),
-            ],
-            autograph=False,
-        )
+        size, resize = model.encoder.image_size, model.encoder.resize
+        self._sizes = {"E": model.head.units[0], "S": size}
+        self._reference = model.reference_embedding.value
+        encoder = model.encoder if trainable else fold_encoder(model.encoder)
+        # TensorFlow saves the variables that it finds in attributes.
+        own = [model.reference_embedding, model.temperature]
+        variables = [*encoder.variables, *model.head.variables, *own]
+        self.model_variables = [variable.value for variable in variables]
 
+        self._decode = lambda photo_bytes: decode_photos_with_reasons(
+            photo_bytes, size, resize, max_pixels
+        )
+        self._resize = lambda pixels: resize_photo(pixels, size, resize)
+        self._encode = _traced(
+            lambda photos: model.head.embed(encoder(photos, training=False)),
+            tf.TensorSpec([None, size, size, 3], tf.float32),
+        )
+        embedding = tf.TensorSpec([None, self._sizes["E"]], tf.float32)
+        self._compare = _traced(model.compare, embedding, embedding)
         for name, endpoint in self._endpoints().items():
             # As an attribute, too, so that `TFSMLayer` finds it and calls it with a dictionary.
             setattr(self, name, endpoint)
@@ -100,9 +84,10 @@ class ServingModule(tf.Module):
             "compare": self._compared,
             "score_pixels": self._score_pixels,
             "preference_pixels": self._preference_pixels,
+            "embed_pixels": self._pixel_embedding,
         }
         endpoints = {
-            name: _endpoint(method, SIGNATURES[name], self._units)
+            name: _endpoint(method, SIGNATURES[name], self._sizes)
             for name, method in methods.items()
         }
         return {DEFAULT: endpoints["preference"], **endpoints}
@@ -133,7 +118,8 @@ class ServingModule(tf.Module):
         photo_bytes = tf.where(counted, photo_bytes, "")
         embeddings, valid, reasons = self._embed_bytes(tf.reshape(photo_bytes, [-1]))
         valid = tf.reshape(valid, shape)
-        preferences = self._compare_all(tf.reshape(embeddings, [*tf.unstack(shape), self._units]))
+        embeddings = tf.reshape(embeddings, [*tf.unstack(shape), self._sizes["E"]])
+        preferences = self._compare_all(embeddings)
         compared = valid[:, :, tf.newaxis] & valid[:, tf.newaxis, :]
         preferences = tf.where(compared, preferences, NEUTRAL)
         strengths = bradley_terry_strengths(preferences, valid)
@@ -168,78 +154,58 @@ class ServingModule(tf.Module):
         embeddings = self._embed_pixels(inputs["photo_a"], inputs["photo_b"])
         return {"preference": self._compare(*tf.split(embeddings, 2))}
 
+    def _pixel_embedding(self, inputs):
+        # Not `_embed`, whose loop and scatter other formats do not have. TensorFlow's fused
+        # convolutions fail on an empty batch, so it gets a blank photo.
+        photos = inputs["photo"]
+        count = tf.shape(photos)[0]
+        blank = tf.zeros([tf.cast(count == 0, tf.int32), *photos.shape[1:]])
+        return {"embedding": self._encode(tf.concat([photos, blank], axis=0))[:count]}
+
     def _embed_bytes(self, photo_bytes):
-        photos, reasons = decode_photos_with_reasons(
-            photo_bytes, self._image_size, resize=self._resize, max_pixels=self._max_pixels
-        )
+        photos, reasons = self._decode(photo_bytes)
         valid = reasons == 0
         return self._embed(photos, valid), valid, reasons
 
     def _embed_pixels(self, *batches):
-        resized = [resize_photo(pixels, self._image_size, self._resize) for pixels in batches]
-        photos = tf.concat(resized, axis=0)
+        photos = tf.concat([self._resize(pixels) for pixels in batches], axis=0)
         return self._embed(photos, tf.ones([tf.shape(photos)[0]], tf.bool))
 
-    def _embed_batch(self, photos, valid):
-        # Fused operations fail on an empty batch, so it gets a blank photo.
-        is_empty = tf.cast(tf.size(valid) == 0, tf.int32)
-        filled = tf.pad(photos, [[0, is_empty], [0, 0], [0, 0], [0, 0]])
-        embeddings = self._embed_photos(filled)[: tf.size(valid)]
-        return tf.where(valid[:, tf.newaxis], embeddings, self._reference)
+    def _embed(self, photos, valid):
+        """Embeddings `[F, units]` of photos `[F, S, S, 3]`. Those not valid get the reference."""
+        places = tf.where(valid)
 
-    def _embed_each(self, photos, valid):
-        def embed(photo_and_valid):
-            photo, is_valid = photo_and_valid
-            return tf.cond(
-                is_valid,
-                lambda: self._embed_photos(photo[tf.newaxis])[0],
-                lambda: tf.identity(self._reference),
-            )
+        def encode_next(start, embeddings):
+            chosen = places[start : start + _PHOTOS_AT_ONCE]
+            encoded = self._encode(tf.gather_nd(photos, chosen))
+            return start + _PHOTOS_AT_ONCE, tf.tensor_scatter_nd_update(embeddings, chosen, encoded)
 
-        return tf.map_fn(
-            embed,
-            (photos, valid),
-            parallel_iterations=_PARALLEL_PHOTOS,
-            fn_output_signature=tf.TensorSpec([self._units], tf.float32),
+        _, embeddings = tf.while_loop(
+            lambda start, _: start < tf.shape(places)[0],
+            encode_next,
+            (0, tf.broadcast_to(self._reference, [tf.size(valid), self._sizes["E"]])),
+            parallel_iterations=1,
         )
+        return embeddings
 
     def _scores(self, embeddings):
         return self._compare(embeddings, tf.broadcast_to(self._reference, tf.shape(embeddings)))
 
-    def _compare(self, embedding_a, embedding_b):
-        count = tf.shape(embedding_a)[0]
-        padding = [[0, -count % _VECTOR], [0, 0]]
-        rows = [tf.pad(embedding, padding) for embedding in (embedding_a, embedding_b)]
-        return self._compare_rows(*rows)[:count]
-
     def _compare_all(self, embeddings):
         """The preferences `[B, N, N]` of embeddings `[B, N, units]`."""
-        count = tf.shape(embeddings)[1]
-        shape = [tf.shape(embeddings)[0], count, count]
+        batch, count, units = tf.unstack(tf.shape(embeddings))
         rows = [
-            tf.reshape(tf.broadcast_to(each, [*shape, self._units]), [-1, self._units])
+            tf.reshape(tf.broadcast_to(each, [batch, count, count, units]), [-1, units])
             for each in (embeddings[:, :, tf.newaxis], embeddings[:, tf.newaxis, :])
         ]
-        return tf.reshape(self._compare(*rows), shape)
+        return tf.reshape(self._compare(*rows), [batch, count, count])
 
 
-def freeze(function: Callable, *specs: tf.TensorSpec) -> Callable:
-    """Returns a function in which all variables have become constants.
-
-    Args:
-        function: Function from tensors to one tensor.
-        *specs: `tf.TensorSpec` of its arguments.
-    """
-    traced = tf.function(function, autograph=False).get_concrete_function(*specs)
-    frozen = convert_variables_to_constants_v2(traced)
-    return lambda *tensors: frozen(*tensors)[0]
-
-
-def _trace(function, *specs):
+def _traced(function, *specs):
     return tf.function(function, input_signature=specs, autograph=False)
 
 
-def _endpoint(method, signature, units):
+def _endpoint(method, signature, sizes):
     # One dictionary of named inputs, which the server, `TFSMLayer` and plain loading can all call.
-    specs = {name: tensor.spec(units, name) for name, tensor in signature.inputs.items()}
+    specs = {name: tensor.spec(sizes, name) for name, tensor in signature.inputs.items()}
     return tf.function(method, input_signature=[specs], autograph=False)

@@ -20,8 +20,8 @@ class Tensor:
     Attributes:
         dtype: String, the name of a TensorFlow type.
         shape: Tuple of axes. `"B"` is the batch, `"N"` the photos of a series, `"H"` and `"W"` are
-            height and width in pixels, `"E"` is the size of an embedding; an integer is a fixed
-            size.
+            height and width in pixels, `"S"` is the side of the network's input, `"E"` is the size
+            of an embedding; an integer is a fixed size.
         meaning: String, what the values mean. May be empty.
     """
 
@@ -29,15 +29,15 @@ class Tensor:
     shape: tuple[str | int, ...]
     meaning: str = ""
 
-    def spec(self, units: int, name: str | None = None) -> tf.TensorSpec:
+    def spec(self, sizes: Mapping[str, int], name: str | None = None) -> tf.TensorSpec:
         """Returns the `tf.TensorSpec`.
 
         Args:
-            units: Integer, size of an embedding.
+            sizes: The sizes of the axes `"E"` and `"S"`. The other named axes have any size.
             name: String, name of the input or output. Defaults to none.
         """
-        sizes = {"E": units, 3: 3}
-        return tf.TensorSpec([sizes.get(axis) for axis in self.shape], self.dtype, name=name)
+        shape = [axis if isinstance(axis, int) else sizes.get(axis) for axis in self.shape]
+        return tf.TensorSpec(shape, self.dtype, name=name)
 
     def __str__(self):
         return f"{self.dtype} [{', '.join(map(str, self.shape))}]"
@@ -57,19 +57,19 @@ class Signature:
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
 
-    def describe(self, units: int) -> dict[str, dict[str, str]]:
+    def describe(self, sizes: Mapping[str, int]) -> dict[str, dict[str, str]]:
         """Returns the inputs and outputs with TensorFlow's types and shapes, as texts.
 
         Args:
-            units: Integer, size of an embedding.
+            sizes: The sizes of the axes `"E"` and `"S"`.
 
         Example:
 
-        >>> SIGNATURES["score_pixels"].describe(128)
+        >>> SIGNATURES["score_pixels"].describe({"E": 128, "S": 224})
         {'inputs': {'photo': 'uint8 [None, None, None, 3]'}, 'outputs': {'score': 'float32 [None]'}}
         """
         return {
-            side: {name: _spec_text(tensor.spec(units)) for name, tensor in tensors.items()}
+            side: {name: _spec_text(tensor.spec(sizes)) for name, tensor in tensors.items()}
             for side, tensors in (("inputs", self.inputs), ("outputs", self.outputs))
         }
 
@@ -124,6 +124,11 @@ _SIGNATURES = (
         "preference_pixels",
         {"photo_a": _PIXELS, "photo_b": _PIXELS},
         {"preference": _PREFERENCE},
+    ),
+    Signature(
+        "embed_pixels",
+        {"photo": Tensor("float32", ("B", "S", "S", 3), "RGB 0-255, resized as in training")},
+        {"embedding": _EMBEDDINGS},
     ),
 )
 # What a server runs for a request that names no signature.

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.saved_model.loader_impl import SavedModelLoader
 
 # The path within a version's folder where the server looks.
 PLACE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
@@ -60,8 +59,7 @@ def read_warmup(folder: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]
 def replay_warmup(folder: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
     """Runs the requests in a session, as a server does. A request that fails would fail the server.
 
-    Each signature runs in a separate session, since a session that has run a frozen network holds
-    several copies of its weights.
+    All signatures run at once, since TensorFlow optimises the graph anew for each run.
 
     Args:
         folder: Folder of an exported version.
@@ -69,17 +67,12 @@ def replay_warmup(folder: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
     Returns:
         For each signature its outputs, arrays by name.
     """
-    loader = SavedModelLoader(str(folder))
-    graph = tf.Graph()
-    saver, _ = loader.load_graph(graph, ["serve"])
-    definitions = loader.get_meta_graph_def_from_tags(["serve"]).signature_def
-    outputs = {}
-    for signature, inputs in read_warmup(folder):
-        definition = definitions[signature]
-        feeds = {definition.inputs[name].name: value for name, value in inputs.items()}
-        fetches = {name: tensor.name for name, tensor in definition.outputs.items()}
-        with tf.compat.v1.Session(graph=graph) as session:
-            loader.restore_variables(session, saver)
-            loader.run_init_ops(session, ["serve"])
-            outputs[signature] = session.run(fetches, feeds)
-    return outputs
+    requests, feeds, fetches = read_warmup(folder), {}, {}
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        for signature, inputs in requests:
+            definition = loaded.signature_def[signature]
+            feeds |= {definition.inputs[name].name: value for name, value in inputs.items()}
+            outputs = {name: tensor.name for name, tensor in definition.outputs.items()}
+            fetches[signature] = outputs
+        return session.run(fetches, feeds)

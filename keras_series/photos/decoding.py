@@ -93,11 +93,16 @@ def decode_photo(
         PhotoFormat.BMP: lambda: _decode_bmp(photo_bytes),
     }
     pixels, extent = tf.switch_case(photo_format, decoders)
-    square = tf.cond(
-        names_colours(blocks) & (tf.size(pixels) <= 3 * _MOST_CONVERTED),
-        lambda: _resize(_to_srgb(pixels, photo_bytes, blocks), extent, image_size, resize),
-        lambda: _to_srgb(_resize(pixels, extent, image_size, resize), photo_bytes, blocks),
+    # Colours are converted before the resize where that costs little, and after it otherwise.
+    is_first = names_colours(blocks) & (tf.size(pixels) <= 3 * _MOST_CONVERTED)
+    pixels = tf.cond(
+        is_first,
+        lambda: tf.cast(pixels, tf.float32),
+        lambda: _resize(pixels, extent, image_size, resize),
     )
+    pixels = convert_to_srgb(pixels, photo_bytes, blocks)
+    square = tf.cond(is_first, lambda: _resize(pixels, extent, image_size, resize), lambda: pixels)
+    square = tf.ensure_shape(square, [image_size, image_size, 3])
     # Both resizes are symmetric, so the small square can be turned instead of the photo.
     return _turn_upright(square, read_orientation(photo_bytes, blocks))
 
@@ -291,10 +296,6 @@ def _decode_bmp(photo_bytes):
             lambda: pixels[..., :3],
         )
     )
-
-
-def _to_srgb(pixels, photo_bytes, blocks):
-    return convert_to_srgb(tf.cast(pixels, tf.float32), photo_bytes, blocks)
 
 
 def _resize(pixels, extent, image_size, resize):
