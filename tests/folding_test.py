@@ -37,6 +37,19 @@ def test_folded_is_the_same_function(backbone, stages):
     np.testing.assert_allclose(actual, expected, atol=tolerance * np.abs(expected).max())
 
 
+def test_bfloat16_halves_the_weights_and_stays_close():
+    encoder = PhotoEncoder("tiny", weights=None, image_size=64)
+    photos = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+    expected = keras.ops.convert_to_numpy(encoder(photos))
+    folded = fold_encoder(encoder, "bfloat16")
+    actual = folded(photos)
+    assert {variable.dtype for variable in folded.variables} == {"bfloat16"}
+    assert keras.backend.standardize_dtype(actual.dtype) == "float32"
+    # bfloat16 has 8 bits of precision, so an answer that had 32 would be closer.
+    difference = np.abs(keras.ops.convert_to_numpy(actual) - expected).max()
+    assert 1e-5 * np.abs(expected).max() < difference < 0.1 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize(("backbone", "count"), [("resnet50", 53), ("efficientnet_lite0", 48)])
 def test_every_norm_is_folded(backbone, count):
     encoder = PhotoEncoder(backbone, weights=None, image_size=64)

@@ -1,7 +1,10 @@
 """What an exported model is checked with: its card, golden cases and warm-up requests."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -53,3 +56,21 @@ def test_the_check_finds_different_answers(exported_path, tmp_path):
 def test_the_check_finds_a_missing_model(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"saved_model\.pb in it"):
         golden.check(tmp_path)
+
+
+def test_an_export_is_right_in_a_process_that_assumes_frozen_weights(tmp_path):
+    """There, eager convolutions of one shape would share the weights of the first."""
+    code = """
+import pathlib, sys
+from keras_series.export import export, golden
+from tests.shared_export import make_model
+
+folder = pathlib.Path(sys.argv[1])
+golden.check(export(make_model(), folder, check=False))
+"""
+    environment = {
+        **os.environ,
+        "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+    }
+    subprocess.run([sys.executable, "-c", code, tmp_path], env=environment, check=True)

@@ -2,13 +2,14 @@
 
 import io
 import itertools
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_series.export import export, saved_model
+from keras_series.export import ServingModule, export, golden, saved_model
 from keras_series.photos import decode_photos
 from tests.real_data import needs_real_data, real_photos
 from tests.shared_export import make_model, shared_export
@@ -251,3 +252,16 @@ def test_trainable_export_can_be_trained_further(model, tmp_path, unchecked, jpe
     assert score_pixels(photo=photo)["score"] > score
     assert not np.array_equal(call(loaded, "score", photo_bytes=jpegs)["score"], before)
     assert call(loaded, "score", photo_bytes=[])["score"].shape == (0,)
+
+
+def test_precision_is_kept_in_the_card(tmp_path, unchecked):
+    path = export(make_model(), tmp_path, precision="bfloat16")
+    assert json.loads((path / "model.json").read_text())["precision"] == "bfloat16"
+    _, tolerance = golden.check(path)
+    assert tolerance == golden.TOLERANCES["bfloat16"]
+
+
+@pytest.mark.parametrize(("precision", "trainable"), [("float16", False), ("bfloat16", True)])
+def test_wrong_precision_is_refused(model, precision, trainable):
+    with pytest.raises(ValueError, match=f"precision.*Received: .*{precision}"):
+        ServingModule(model, trainable=trainable, precision=precision)

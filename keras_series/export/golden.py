@@ -29,8 +29,9 @@ from keras_series.photos import decode_photos_with_reasons, resize_photo
 
 PHOTOS = pathlib.Path("assets.extra", "golden")
 CARD = "model.json"
-# Absolute for answers of up to 1, relative to the largest number of an answer above that.
-TOLERANCE = 1e-4
+# By the precision of the export: how far answers may be from those of the live model. Absolute for
+# answers of up to 1, relative to the largest number of an answer above that.
+TOLERANCES = {"float32": 1e-4, "bfloat16": 0.2}
 # A drawn scene, a blurred copy of it, another scene, and the first 1,000 bytes of the first file.
 _BROKEN_NAME = "broken.jpg"
 _PHOTO_NAMES = ("scene.jpg", "blurred.jpg", "other.png", _BROKEN_NAME)
@@ -58,7 +59,11 @@ def golden_cases(model: SeriesPreferenceModel, photos: Mapping[str, bytes]) -> d
     decoded, reasons = decode_photos_with_reasons(photo_bytes, image_size, resize)
     valid = reasons == 0
     # A graph, since eager convolutions of one shape share what oneDNN keeps of their weights.
-    embed = tf.function(lambda photos: model.embed(photos, training=False), autograph=False)
+    embed = tf.function(
+        lambda photos: model.embed(photos, training=False),
+        input_signature=[tf.TensorSpec([None, image_size, image_size, 3], tf.float32)],
+        autograph=False,
+    )
     reference = model.reference_embedding
     embedding = np.where(valid[:, None], embed(decoded), reference)
     pairs = valid[:, None] & valid[None, :]
@@ -120,7 +125,7 @@ def requests(
     }
 
 
-def check(folder: str | os.PathLike) -> dict[str, float]:
+def check(folder: str | os.PathLike) -> tuple[dict[str, float], float]:
     """Compares the answers of an exported version for its golden photos with the expected ones.
 
     It replays the version's warm-up requests, which ask every signature for the golden photos.
@@ -129,12 +134,13 @@ def check(folder: str | os.PathLike) -> dict[str, float]:
         folder: Folder of the version, `<base>/<version>`.
 
     Returns:
-        The largest difference for each signature, absolute for answers of up to 1, else relative.
+        The largest difference for each signature, absolute for answers of up to 1, else relative;
+        and how much is tolerated, see `TOLERANCES`.
 
     Raises:
         FileNotFoundError: If there is no exported version.
         ValueError: If the warm-up requests are not those of the golden photos, or a difference
-            exceeds `TOLERANCE`.
+            is not tolerated.
     """
     folder = pathlib.Path(folder)
     check_exported(str(folder))
@@ -144,6 +150,7 @@ def check(folder: str | os.PathLike) -> dict[str, float]:
         )
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     cases, image_size = card["golden"], card["encoder"]["image_size"]
+    tolerance = TOLERANCES[card["precision"]]
     photos = {path.name: path.read_bytes() for path in (folder / PHOTOS).iterdir()}
     _check_requests(requests(cases, photos, image_size), dict(read_warmup(folder)))
     answers = replay_warmup(folder)
@@ -151,14 +158,14 @@ def check(folder: str | os.PathLike) -> dict[str, float]:
         signature: _difference(answers[signature], case["outputs"])
         for signature, case in cases.items()
     }
-    wrong = {name: value for name, value in differences.items() if not value <= TOLERANCE}
+    wrong = {name: value for name, value in differences.items() if not value <= tolerance}
     if wrong:
         listed = ", ".join(f"{name} by {value:.2g}" for name, value in wrong.items())
         raise ValueError(
-            f"Expected the golden answers of {folder / CARD} within {TOLERANCE}. "
+            f"Expected the golden answers of {folder / CARD} within {tolerance}. "
             f"Received others: {listed}"
         )
-    return differences
+    return differences, tolerance
 
 
 def seconds_per_photo(folder: str | os.PathLike) -> float:

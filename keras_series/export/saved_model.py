@@ -41,6 +41,7 @@ def export(
     trainable: bool = False,
     provenance: Mapping | None = None,
     check: bool = True,
+    precision: str = "float32",
 ) -> pathlib.Path:
     """Writes `<base>/<version>`, checked and whole, or not at all.
 
@@ -62,6 +63,7 @@ def export(
             Defaults to none.
         check: Whether the version is checked in a clean process, which takes most of the time.
             Defaults to `True`.
+        precision: String, see `ServingModule`. Defaults to `"float32"`.
 
     Returns:
         Path of the version's folder.
@@ -79,10 +81,11 @@ def export(
     target = base / str(version)
     if target.exists():
         raise FileExistsError(f"Expected a version that is not in {base} yet. Received: {version=}")
-    module = ServingModule(model, max_pixels, trainable)
+    options = {"max_pixels": max_pixels, "precision": precision}
+    module = ServingModule(model, max_pixels, trainable, precision)
     with _partial_folder(base) as partial:
         tf.saved_model.save(module, str(partial), signatures=module.signatures())
-        _add_golden_cases(partial, base.name, model, {"max_pixels": max_pixels}, provenance or {})
+        _add_golden_cases(partial, base.name, model, options, provenance or {})
         _add_head(partial, model)
         if check:
             _check_in_clean_process(partial)

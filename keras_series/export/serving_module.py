@@ -11,9 +11,11 @@ from keras_series.export.folding import fold_encoder
 from keras_series.export.signatures import DEFAULT, SIGNATURES
 from keras_series.models import SeriesPreferenceModel
 from keras_series.photos import MAX_PIXELS, decode_photos_with_reasons, resize_photo
+from keras_series.utils import check_option
 
 # The preference or score of a photo that cannot be decoded.
 NEUTRAL = 0.5
+PRECISIONS = ("float32", "bfloat16")
 # Photos that pass the encoder at once, which bounds the memory of their feature maps.
 _PHOTOS_AT_ONCE = 8
 
@@ -38,6 +40,11 @@ class ServingModule(tf.Module):
         trainable: Boolean. Keeps the network as it was trained, with batch normalisations, so that
             the loaded model can be trained further (`model_variables`, and `trainable_variables` of
             each signature). It is slower. Defaults to `False`.
+        precision: String, `"float32"` or `"bfloat16"`, in which the encoder computes. Embeddings
+            and comparisons have 32 bits. Defaults to `"float32"`.
+
+    Raises:
+        ValueError: If the precision is unknown, or other than 32 bits for a trainable export.
     """
 
     def __init__(
@@ -45,12 +52,14 @@ class ServingModule(tf.Module):
         model: SeriesPreferenceModel,
         max_pixels: int = MAX_PIXELS,
         trainable: bool = False,
+        precision: str = "float32",
     ):
         super().__init__(name="keras_series")
         size, resize = model.encoder.image_size, model.encoder.resize
         self._sizes = {"E": model.head.units[0], "S": size}
         self._reference = model.reference_embedding.value
-        encoder = model.encoder if trainable else fold_encoder(model.encoder)
+        check_option("precision", precision, PRECISIONS[:1] if trainable else PRECISIONS)
+        encoder = model.encoder if trainable else fold_encoder(model.encoder, precision)
         # TensorFlow saves the variables that it finds in attributes.
         own = [model.reference_embedding, model.temperature]
         variables = [*encoder.variables, *model.head.variables, *own]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.saved_model.loader_impl import SavedModelLoader
 
 # The path within a version's folder where the server looks.
 PLACE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
@@ -69,9 +70,9 @@ def replay_warmup(folder: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
     """
     requests, feeds, fetches = read_warmup(folder), {}, {}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        definitions = SavedModelLoader(str(folder)).load(session, ["serve"]).signature_def
         for signature, inputs in requests:
-            definition = loaded.signature_def[signature]
+            definition = definitions[signature]
             feeds |= {definition.inputs[name].name: value for name, value in inputs.items()}
             outputs = {name: tensor.name for name, tensor in definition.outputs.items()}
             fetches[signature] = outputs
