@@ -32,8 +32,8 @@ def main():
     cli.keep_flags(
         __name__,
         folder.flags,
-        changeable=["epochs", "data_dir", "workdir"],
-        started=folder.metrics.exists(),
+        changeable=["epochs", "data_dir", "workdir", "checkpoint_minutes"],
+        started=folder.is_started,
     )
     overrides = _TRAINING.read_overrides()
     if _INIT_FROM.value and (_PRESET.present or overrides):

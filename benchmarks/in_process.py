@@ -1,6 +1,6 @@
 """Measurements of exported models that need a process of their own. `speed.py` runs them.
 
-    python benchmarks/in_process.py memory --version=exported/lite/1 --way=session
+    python benchmarks/in_process.py --measure=memory --version=exported/lite/1 --way=session
 
 Each prints its result as a line of JSON. Memory is in megabytes (2**20 bytes), above what
 TensorFlow takes by itself after a convolution.
@@ -20,12 +20,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from PIL import Image
+
+from keras_series import cli
 
 if TYPE_CHECKING:
     from keras_series.models import SeriesPreferenceModel
 
+_MEASURE = flags.DEFINE_enum(
+    "measure", None, ["make", "memory", "reloads", "speed", "profile"], "What to measure."
+)
 _BASE = flags.DEFINE_string("base", None, "Folder to export to.")
 _PRESET = flags.DEFINE_string("preset", "lite", "Preset: lite, or another with random weights.")
 _VERSION = flags.DEFINE_string("version", None, "Folder of an exported version.")
@@ -119,12 +124,11 @@ def reloads() -> dict:
     from keras_series.export import read_warmup
 
     own = _own_megabytes()
-    requests = read_warmup(pathlib.Path(_VERSION.value))
+    inputs = dict(read_warmup(pathlib.Path(_VERSION.value)))["score"]
 
     def use(version):
         run = load(version, "eager")
-        for signature, inputs in requests:
-            run(signature, **inputs)
+        run("score", **inputs)
         return run
 
     first = use(_VERSION.value)
@@ -332,8 +336,12 @@ def _peak_of_children():
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
 
 
-MEASUREMENTS = (make, memory, reloads, speed, profile)
+def main() -> None:
+    """Prints the result of a measurement as JSON."""
+    functions = {"make": make, "memory": memory, "reloads": reloads}
+    functions |= {"speed": speed, "profile": profile}
+    print(json.dumps(functions[_MEASURE.value]()))
+
 
 if __name__ == "__main__":
-    by_name = {function.__name__: function for function in MEASUREMENTS}
-    app.run(lambda argv: print(json.dumps(by_name[argv[1]]())))
+    cli.run(main, "measure")

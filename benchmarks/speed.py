@@ -16,9 +16,11 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from absl import app, flags
+from absl import flags
+
+from keras_series import cli
 
 _REPETITIONS = flags.DEFINE_integer(
     "repetitions", 7, "Number of times that each call is measured.", 1
@@ -67,8 +69,8 @@ def measure(what: str, environment: Mapping[str, str] = SERVING, **options: obje
     """
     given = [f"--{name}={value}" for name, value in options.items()]
     result = subprocess.run(
-        [sys.executable, IN_PROCESS, what, *given],
-        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **environment},
+        [sys.executable, IN_PROCESS, f"--measure={what}", *given],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -87,9 +89,8 @@ def measure_preset(preset: str, folder: str) -> dict:
         The results of each measurement by name.
     """
     base, onnx = f"{folder}/{preset}", f"{folder}/{preset}.onnx"
-    made = measure("make", {"TF_ENABLE_ONEDNN_OPTS": "1"}, preset=preset, base=base)
-    version = made["version"]
-    other = measure("make", {"TF_ENABLE_ONEDNN_OPTS": "1"}, preset=preset, base=base)["version"]
+    made, again = (measure("make", {}, preset=preset, base=base) for _ in range(2))
+    version, other = made["version"], again["version"]
     to_onnx = ["-m", "tf2onnx.convert", "--signature_def=embed_pixels", "--opset=18"]
     subprocess.run(
         [sys.executable, *to_onnx, f"--saved-model={version}", f"--output={onnx}"],
@@ -230,9 +231,9 @@ LIMITS = """
   photo is whole.
 """
 RELOADS = """\
-Memory in MB above TensorFlow's own as versions come and go in one process: one version with every
-signature used, a second beside it, the first dropped; then one version loaded, used and dropped
-ten times.
+Memory in MB above TensorFlow's own as versions come and go in one process: one version that
+scores photos, a second beside it, the first dropped; then one version loaded, used and dropped ten
+times.
 """
 CALLS = """\
 ## In seconds
@@ -251,10 +252,8 @@ parallel, so times overlap.
 """
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
     """Measures each preset and writes the page."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
     from keras_series.utils import replacing
 
     with tempfile.TemporaryDirectory() as folder:
@@ -266,4 +265,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

@@ -126,9 +126,12 @@ SURFACE = {
     ],
     "keras_series.training": [
         "MONITOR",
+        "TERMINATED",
+        "Checkpoints",
         "MultiRateSGD",
         "PairAccuracy",
         "PairCrossentropy",
+        "Place",
         "Recipe",
         "RunFolder",
         "RunRecorder",

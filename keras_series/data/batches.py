@@ -100,8 +100,12 @@ class SeriesBatches:
         )
         self.batches = -(-packs // options.batch_size)
 
-    def as_dataset(self) -> tf.data.Dataset:
-        """Returns the batches of one epoch."""
+    def as_dataset(self, first: int = 0) -> tf.data.Dataset:
+        """Returns the batches of one epoch.
+
+        Args:
+            first: Integer, number of batches to leave out. Defaults to 0.
+        """
         size = self.options.pack_size
         pairs = tf.TensorSpec([size, size], tf.float32)
         packs = tf.data.Dataset.from_generator(
@@ -114,10 +118,13 @@ class SeriesBatches:
                 pairs,
             ),
         )
-        batches = packs.map(
-            self._decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        ).batch(self.options.batch_size, drop_remainder=True)
-        return batches.apply(tf.data.experimental.assert_cardinality(self.batches)).prefetch(2)
+        batches = (
+            packs.skip(first * self.options.batch_size)
+            .map(self._decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .batch(self.options.batch_size, drop_remainder=True)
+        )
+        cardinality = tf.data.experimental.assert_cardinality(self.batches - first)
+        return batches.apply(cardinality).prefetch(2)
 
     def _read_sizes(self, part):
         """The number of photos of each series of a dataset. Counts the pairs on the way."""

@@ -29,8 +29,8 @@ from keras_series.models import SeriesPreferenceModel
 from keras_series.photos import MAX_PIXELS
 
 _LIBRARIES = ("keras", "tensorflow", "numpy")
-# As the server of serving/compose.yaml runs.
-_ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}
+# Not TF_ONEDNN_ASSUME_FROZEN_WEIGHTS, which would keep the weights once more for each signature.
+_ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "0"}
 
 
 def export(

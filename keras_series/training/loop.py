@@ -22,6 +22,8 @@ from keras_series.data import (
 )
 from keras_series.models import from_preset
 from keras_series.training.calibration import calibrate
+from keras_series.training.checkpoints import Place
+from keras_series.training.checks import check_folder, check_photos
 from keras_series.training.recipe import Recipe
 from keras_series.training.recorder import RunRecorder
 from keras_series.training.run_folder import RunFolder, save_model
@@ -53,7 +55,9 @@ def train(
         Path of `best.keras`, with its reference embedding and temperature set.
 
     Raises:
-        ValueError: If no pair can be trained on.
+        ValueError: If no pair can be trained on, no photo can be decoded, or the loss is not
+            finite.
+        OSError: If the folder cannot be written.
     """
     overrides, recipe = dict(overrides or {}), recipe or Recipe()
     mixture = dataset.mixture(train_split)
@@ -77,6 +81,8 @@ def train(
             f"{recipe.min_majority_share}"
         )
     folder, validation_examples = RunFolder(workdir), dataset.examples("validation")
+    check_folder(folder.path, model)
+    check_photos(dataset.examples(train_split), dataset.full_name)
     _fit(model, batches, _batches(validation_examples, model, recipe), recipe, folder)
     _finish(folder, dataset.examples(train_split), validation_examples)
     folder.write_training(
@@ -116,23 +122,32 @@ def _fit(model, batches, validation, recipe, folder):
 
 def _fit_phase(model, batches, validation, recipe, folder, epochs, head_only):
     compile_model(model, recipe, head_only)
-    recorder = RunRecorder(folder, "head" if head_only else "model")
-    epochs_done = recorder.restore(model)
-    if epochs_done >= epochs:
+    phase = "head" if head_only else "model"
+    recorder = RunRecorder(folder, batches.batches, phase, recipe.checkpoint_minutes)
+    place = recorder.restore(model)
+    if place.epoch >= epochs:
         return
-    if epochs_done and epochs_done != recipe.head_epochs:
-        print(f"Resuming the run in {folder.path} after epoch {epochs_done}.")
+    if place.step or place.epoch not in (0, recipe.head_epochs):
+        print(f"Resuming the run in {folder.path} in epoch {place.epoch + 1}, step {place.step}.")
+    if place.step:
+        _fit_epochs(model, batches, validation, recipe, recorder, place, place.epoch + 1)
+        place = Place(place.epoch + 1)
+    if place.epoch < epochs:
+        _fit_epochs(model, batches, validation, recipe, recorder, place, epochs)
+
+
+def _fit_epochs(model, batches, validation, recipe, recorder, place, epochs):
     model.fit(
-        batches.as_dataset(),
+        batches.as_dataset(first=place.step),
         validation_data=validation.as_dataset(),
         epochs=epochs,
-        initial_epoch=epochs_done,
+        initial_epoch=place.epoch,
         callbacks=[
             keras.callbacks.LambdaCallback(
                 on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
             ),
             keras.callbacks.LearningRateScheduler(recipe.rate),
-            keras.callbacks.TensorBoard(folder.tensorboard),
+            keras.callbacks.TensorBoard(recorder.folder.tensorboard),
             recorder,
         ],
         shuffle=False,  # The batches are shuffled already.

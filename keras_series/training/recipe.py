@@ -91,6 +91,12 @@ class Recipe:
     freeze_stages: int = _option(
         0, "Keep the first stages of the backbone, so many of them, as they are.", lower=0, upper=5
     )
+    checkpoint_minutes: float = _option(
+        0.0,
+        "Also write a checkpoint within an epoch whenever so many minutes have passed. 0 writes "
+        "one at the end of each epoch only.",
+        lower=0.0,
+    )
     seed: int = _option(0, "Seed of the initial weights and of the order of the series.", lower=0)
     deterministic: bool = _option(
         False,

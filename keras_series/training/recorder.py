@@ -1,66 +1,136 @@
 """The callback that keeps a run's folder up to date while `fit` trains."""
 
-import keras
-import tensorflow as tf
+from __future__ import annotations
 
+import math
+import signal
+import threading
+import time
+
+import keras
+
+from keras_series.training.checkpoints import Checkpoints, Place
 from keras_series.training.run_folder import MONITOR, RunFolder, save_model
 from keras_series.utils import new_figure
+
+# The exit code of a run that was asked to end: EX_TEMPFAIL, the same command goes on.
+TERMINATED = 75
 
 
 class RunRecorder(keras.callbacks.Callback):
     """Records a run in its folder: best model, metrics, curves and checkpoints.
 
     After each epoch it writes, in this order, `best.keras` if the validation accuracy has improved,
-    `metrics.csv`, `curves.png`, and a checkpoint of weights, optimiser and epoch. The checkpoint
-    comes last, so a run that was killed resumes after its last whole epoch.
+    `metrics.csv`, `curves.png`, and a checkpoint. The checkpoint comes last, so a run that was
+    killed resumes where it was at its last checkpoint.
+
+    A signal to terminate (SIGTERM) ends the run after the step at hand: it writes a checkpoint and
+    raises `SystemExit` with the code 75.
 
     Args:
         folder: `RunFolder`. It is created if it does not exist.
-        phase: String. What is trained; the state of an optimiser is only restored in the phase that
-            it was saved in. Defaults to `"model"`.
+        steps: Integer, number of steps in an epoch.
+        phase: String, see `Checkpoints`. Defaults to `"model"`.
+        minutes: Float, also write a checkpoint within an epoch whenever so many minutes have
+            passed. Defaults to 0, at the end of an epoch only.
 
     Raises:
         ImportError: If matplotlib, which draws the curves, is not installed.
     """
 
-    def __init__(self, folder: RunFolder, phase: str = "model"):
+    def __init__(self, folder: RunFolder, steps: int, phase: str = "model", minutes: float = 0):
         super().__init__()
         new_figure()  # Fails now rather than after the first epoch.
-        self.folder = folder
-        self.phase = phase
+        self.folder, self.steps, self.minutes = folder, steps, minutes
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.rows = []
+        self._checkpoints = Checkpoints(folder.checkpoints, phase)
+        self._saved_metrics = {}
+        self._is_terminated = False
 
-    def restore(self, model: keras.Model) -> int:
+    def restore(self, model: keras.Model) -> Place:
         """Restores a compiled model from the last checkpoint, if there is one.
 
         Args:
             model: The compiled model.
 
         Returns:
-            The number of finished epochs, 0 in a new folder.
+            The `Place` in the run.
         """
-        model.optimizer.build(model.trainable_variables)
-        self._epochs_done = tf.Variable(0, dtype=tf.int64)
-        # Not the model itself, which would bring its optimiser along, of whatever phase.
-        state = tf.train.Checkpoint(
-            weights=[weight.value for weight in model.weights],
-            epoch_count=self._epochs_done,
-            **{f"{self.phase}_optimizer": model.optimizer},
-        )
-        self._checkpoints = tf.train.CheckpointManager(
-            state, str(self.folder.checkpoints), max_to_keep=2
-        )
-        self._checkpoints.restore_or_initialize()
-        epochs_done = int(self._epochs_done.numpy())
-        self.rows = self.folder.read_metrics()[:epochs_done]
-        return epochs_done
+        self._place, self._saved_metrics = self._checkpoints.restore(model)
+        self.rows = self.folder.read_metrics()[: self._place.epoch]
+        return self._place
+
+    def on_train_begin(self, logs=None):
+        self._saved_at = time.monotonic()
+        self._earlier_handler = None
+        # Python takes handlers in the main thread only.
+        if threading.current_thread() is threading.main_thread():
+            self._earlier_handler = signal.signal(signal.SIGTERM, self._terminate)
+
+    def on_train_end(self, logs=None):
+        if self._earlier_handler is not None:
+            signal.signal(signal.SIGTERM, self._earlier_handler)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch != self._place.epoch:
+            self._place = Place(epoch)
+        self._is_first_step = self._place.step > 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._is_first_step:
+            self._sync()
+            self._checkpoints.add_metrics(self.model, self._saved_metrics)
+            self._is_first_step = False
+        self._place = Place(self._place.epoch, self._place.step + 1)
+        self._check_finite("loss", logs)
+        is_due = self.minutes and time.monotonic() - self._saved_at >= 60 * self.minutes
+        # After the last step follow validation and the checkpoint of the epoch.
+        if (is_due or self._is_terminated) and self._place.step < self.steps:
+            self._save()
+            self._end_if_terminated()
 
     def on_epoch_end(self, epoch, logs=None):
+        self._check_finite("val_loss", logs)
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
         if row[MONITOR] > max((old[MONITOR] for old in self.rows), default=-1.0):
             save_model(self.model, self.folder.best)
         self.rows.append(row)
         self.folder.write_metrics(self.rows)
-        self._epochs_done.assign(epoch + 1)
-        self._checkpoints.save(checkpoint_number=epoch + 1)
+        self._place = Place(epoch + 1)
+        self._save()
+        self._end_if_terminated()
+
+    def _save(self):
+        self._sync()
+        try:
+            self._checkpoints.save(self.model, self._place)
+        except ValueError as error:
+            raise self._not_finite(str(error)) from error
+        self._saved_at = time.monotonic()
+
+    def _sync(self):
+        if keras.backend.backend() == "jax":  # Which trains on copies of the variables.
+            self.model.jax_state_sync()
+
+    def _check_finite(self, name, logs):
+        value = (logs or {}).get(name, 0.0)
+        if not math.isfinite(value):
+            raise self._not_finite(f"Expected a finite {name}. Received: {value}")
+
+    def _not_finite(self, message):
+        return ValueError(
+            f"{message}, in epoch {self._place.epoch + 1}, step {self._place.step}. The last "
+            f"checkpoint is still in {self.folder.checkpoints}. Try a lower --learning_rate or "
+            "--head_learning_rate, or another --precision, with another --workdir"
+        )
+
+    def _terminate(self, number, frame):
+        self._is_terminated = True
+
+    def _end_if_terminated(self):
+        if self._is_terminated:
+            self.on_train_end()
+            where = f"epoch {self._place.epoch + 1}, step {self._place.step}"
+            print(f"\nTerminated in {where}. The same command goes on.", flush=True)
+            raise SystemExit(TERMINATED)

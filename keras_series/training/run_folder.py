@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def is_started(self) -> bool:
+        """Whether there is a run to resume."""
+        return self.metrics.exists() or any(self.checkpoints.glob("*.npz"))
+
+    @property
     def tensorboard(self) -> pathlib.Path:
         """Folder of TensorBoard logs."""
         return self.path / "tensorboard"
