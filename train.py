@@ -22,6 +22,11 @@ _INIT_FROM = cli.define_path(
     "Model to start with instead of a preset: lite, the trained network that comes with the "
     "package; the folder of a run; or a .keras file.",
 )
+_DEVICES = flags.DEFINE_string(
+    "devices",
+    None,
+    "How many devices to train on, or all, with KERAS_BACKEND=jax. Defaults to one.",
+)
 _TRAINING = cli.define_training_flags()
 
 
@@ -32,7 +37,7 @@ def main():
     cli.keep_flags(
         __name__,
         folder.flags,
-        changeable=["epochs", "data_dir", "workdir", "checkpoint_minutes"],
+        changeable=["epochs", "data_dir", "workdir", "checkpoint_minutes", "devices"],
         started=folder.is_started,
     )
     overrides = _TRAINING.read_overrides()
@@ -46,6 +51,7 @@ def main():
         _TRAINING.read_recipe(),
         _TRAINING.train_split.value,
         _INIT_FROM.value,
+        _DEVICES.value,
     )
     print(f"\nBest model: {best}\nCurves: {folder.curves}")
     place = f" --data_dir={_TRAINING.data_dir.value}" if _TRAINING.data_dir.value else ""

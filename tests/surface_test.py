@@ -137,6 +137,7 @@ SURFACE = {
         "RunRecorder",
         "calibrate",
         "compile_model",
+        "distributed",
         "fit_temperature",
         "freeze_backbone",
         "load_model",

@@ -39,15 +39,23 @@ def map_photos(
         ValueError: If there are no photos.
     """
     function = tf.function(function, reduce_retracing=True)
-    batches = []
+    return _map_batches(
+        lambda photos: [part.numpy() for part in function(photos)],
+        photo_batches(examples, image_size, resize, batch_size),
+    )
+
+
+def _map_batches(function, batches):
+    """Applies a function from photos to arrays `[b, ...]`, and joins what it returns."""
+    outputs = []
     with tqdm(unit=" photos", disable=None, leave=False) as progress:
-        for photos, valid in photo_batches(examples, image_size, resize, batch_size):
-            batches.append([part.numpy() for part in (*function(photos), valid)])
+        for photos, valid in batches:
+            outputs.append([*function(photos), valid.numpy()])
             progress.update(len(valid))
-    if not batches:
+    if not outputs:
         raise ValueError("Expected a dataset with photos. Received: one without any")
-    *outputs, valid = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
-    return outputs, valid
+    *arrays, valid = [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+    return arrays, valid
 
 
 def embed_examples(
@@ -65,12 +73,12 @@ def embed_examples(
         decoded.
     """
     encoder = model.encoder
-    (embeddings,), valid = map_photos(
-        lambda photos: (model.embed(photos, training=False),),
-        examples,
-        encoder.image_size,
-        encoder.resize,
-        batch_size,
+    photos = keras.Input(encoder.input_shape[1:])
+    # As a model of its own, which Keras compiles on any backend.
+    embedder = keras.Model(photos, model.head.embed(encoder(photos)))
+    (embeddings,), valid = _map_batches(
+        lambda photos: [embedder.predict_on_batch(photos.numpy())],
+        photo_batches(examples, encoder.image_size, encoder.resize, batch_size),
     )
     return embeddings, valid
 

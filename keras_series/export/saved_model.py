@@ -69,10 +69,16 @@ def export(
         Path of the version's folder.
 
     Raises:
-        ValueError: If the version is not positive, or the exported model does not give the answers
-            of the live model.
+        ValueError: If the version is not positive, the exported model does not give the answers of
+            the live model, or Keras has another backend than TensorFlow.
         FileExistsError: If the version exists already.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Expected Keras' TensorFlow backend for an export. Received: "
+            f"{keras.backend.backend()}. A .keras file is the same on every backend, so set "
+            "KERAS_BACKEND=tensorflow and export again"
+        )
     base = pathlib.Path(base)
     base.mkdir(parents=True, exist_ok=True)
     version = next_version(base) if version is None else version

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "calibration": ["calibrate", "fit_temperature"],
         "checkpoints": ["Checkpoints", "Place"],
+        "devices": ["distributed"],
         "loop": ["train"],
         "losses": ["PairCrossentropy"],
         "metrics": ["PairAccuracy"],

@@ -24,6 +24,7 @@ from keras_series.models import from_preset
 from keras_series.training.calibration import calibrate
 from keras_series.training.checkpoints import Place
 from keras_series.training.checks import check_folder, check_photos
+from keras_series.training.devices import distributed
 from keras_series.training.recipe import Recipe
 from keras_series.training.recorder import RunRecorder
 from keras_series.training.run_folder import RunFolder, save_model
@@ -38,6 +39,7 @@ def train(
     recipe: Recipe | None = None,
     train_split: str = "train",
     init_from: str | os.PathLike | None = None,
+    devices: str | None = None,
 ) -> pathlib.Path:
     """Trains a model and keeps the best one in the run's folder. An interrupted run resumes.
 
@@ -50,6 +52,8 @@ def train(
         train_split: String, the split to train on, as `"train[:1000]"`. Defaults to `"train"`.
         init_from: What `load_model` loads, as `"lite"`. Training starts with this model instead of
             a preset. Defaults to `None`.
+        devices: String, how many devices to train on, or `"all"`, see `distributed`. Defaults to
+            `None`, what Keras chooses.
 
     Returns:
         Path of `best.keras`, with its reference embedding and temperature set.
@@ -64,26 +68,13 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
-    model = load_model(init_from) if init_from else from_preset(preset, **overrides)
-    batches = _batches(
-        mixture,
-        model,
-        recipe,
-        min_majority_share=recipe.min_majority_share,
-        augment=recipe.augment,
-        most_sharpening=recipe.most_sharpening,
-        shuffle=True,
-    )
-    if not batches.pairs:
-        raise ValueError(
-            f"Expected pairs to train on in {dataset.name}, {train_split}. Received: none with a "
-            "published preference other than 0.5 and a majority share of at least "
-            f"{recipe.min_majority_share}"
-        )
     folder, validation_examples = RunFolder(workdir), dataset.examples("validation")
-    check_folder(folder.path, model)
-    check_photos(dataset.examples(train_split), dataset.full_name)
-    _fit(model, batches, _batches(validation_examples, model, recipe), recipe, folder)
+    with distributed(devices, recipe.batch_size):
+        model = load_model(init_from) if init_from else from_preset(preset, **overrides)
+        batches = _training_batches(mixture, model, recipe, f"{dataset.name}, {train_split}")
+        check_folder(folder.path, model)
+        check_photos(dataset.examples(train_split), dataset.full_name)
+        _fit(model, batches, _batches(validation_examples, model, recipe), recipe, folder)
     _finish(folder, dataset.examples(train_split), validation_examples)
     folder.write_training(
         {
@@ -97,6 +88,24 @@ def train(
         }
     )
     return folder.best
+
+
+def _training_batches(mixture, model, recipe, name):
+    batches = _batches(
+        mixture,
+        model,
+        recipe,
+        min_majority_share=recipe.min_majority_share,
+        augment=recipe.augment,
+        most_sharpening=recipe.most_sharpening,
+        shuffle=True,
+    )
+    if not batches.pairs:
+        raise ValueError(
+            f"Expected pairs to train on in {name}. Received: none with a published preference "
+            f"other than 0.5 and a majority share of at least {recipe.min_majority_share}"
+        )
+    return batches
 
 
 def _batches(examples, model, recipe, **settings):
