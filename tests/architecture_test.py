@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # Each package imports only from lines after its own.
 LINES = [
+    {"commands"},
     {"cli", "reproduction"},
     {"evaluation", "ranking", "batch_scoring"},
     {"training", "export"},

@@ -17,7 +17,7 @@ PATHS = {
     "train.py": {"workdir", "init_from"},
     "evaluate.py": {"workdir", "model", "data_dir"},
     "export.py": {"workdir", "base", "check"},
-    "rank.py": {"model", "photos", "html", "csv"},
+    "keras_series/commands.py": {"model", "photos", "html", "csv"},
     "prepare.py": {"data_dir", "manual_dir", "sheet", "photos"},
     "score_photos.py": {"photos", "model", "output"},
     "reproduce.py": {"folder"},

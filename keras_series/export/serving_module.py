@@ -28,8 +28,8 @@ class ServingModule(tf.Module):
     the batch normalisations are folded into the convolutions.
 
     Examples never mix along the batch, so a server may put the requests of several clients into one
-    batch. The answers for a photo differ by at most 1e-6 between batches. A photo that cannot be
-    decoded does not pass the encoder. It has `valid` false, a `reason` (see
+    batch. The answers for a photo differ between batches by rounding alone, about 1e-6. A photo
+    that cannot be decoded does not pass the encoder. It has `valid` false, a `reason` (see
     `keras_series.photos.Reason`), the reference embedding, and therefore the neutral answer 0.5 to
     everything.
 
