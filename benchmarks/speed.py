@@ -185,7 +185,7 @@ def page(results: Mapping[str, dict]) -> str:
         cells = " | ".join(f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in values)
         met = limit is not None and max(values) <= limit
         lines.append(f"| {title} | {cells} | {_judged(max(values), limit, met)} |")
-    lines += ["", RELOADS]
+    lines += [MEMORY, RELOADS]
     lines += [
         "| | one | both | one again | ten times loaded and dropped |",
         "|---|---|---|---|---|",
@@ -216,24 +216,34 @@ INTRODUCTION = """\
 
 `make bench` measures these numbers and writes this page. The networks are `paper`, the paper's at
 224 pixels with random weights, and `lite`, the trained one that comes with the package, at 512
-pixels. The machine had {cores} cores ({processor}) and TensorFlow {tf}. `TF_ENABLE_ONEDNN_OPTS`
-and `TF_ONEDNN_ASSUME_FROZEN_WEIGHTS` were 1, see [Inside other
+pixels. `TF_ENABLE_ONEDNN_OPTS` and `TF_ONEDNN_ASSUME_FROZEN_WEIGHTS` were 1, see [Inside other
 pipelines](pipelines.md#two-variables-of-the-environment).
+
+Machine: {cores} cores, {processor}; TensorFlow {tf}.
 
 Each row of the first table compares the speeds of two calls, first / second, by their median
 times: at a ratio above 1, the first is faster. *Eager* is `tf.saved_model.load`, *session* is how
 TensorFlow Serving loads a model.
 """
 LIMITS = """
+- *ONNX Runtime*: for `paper` the two are alike. `lite` has depthwise convolutions, which read much
+  and compute little; ONNX Runtime does them faster.
 - *24-megapixel JPEG*: a decoder has to read all bits of a JPEG to decode any part of it. The next
   row shows that limit: TensorFlow's decoder alone, at an eighth of the size.
 - *12-megapixel JPEG*: what is above decoding and resizing reads the metadata and checks that the
   photo is whole.
 """
+MEMORY = """
+- *After every signature*: oneDNN keeps the weights as it needs them once for each signature that is
+  used, some 130 MB for `paper`, and nine signatures run the network. A process that uses one or two
+  takes that much less, and the variable can be left out, see above.
+- *To load and to make an export*: most of it is TensorFlow's optimiser, which works on the
+  operations that decode photos anew for each signature.
+"""
 RELOADS = """\
 Memory in MB above TensorFlow's own as versions come and go in one process: one version that
 scores photos, a second beside it, the first dropped; then one version loaded, used and dropped ten
-times.
+times. What TensorFlow frees stays with the process for a while, so the numbers vary.
 """
 CALLS = """\
 ## In seconds
