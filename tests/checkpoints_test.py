@@ -163,9 +163,9 @@ def test_a_terminated_run_goes_on_as_if_nothing_had_been(
         with pytest.raises(SystemExit) as exit_info:
             run(tmp_path / "parts", dataset)
     assert exit_info.value.code == TERMINATED
-    assert "Terminated in epoch 1, step 2. The same command goes on." in capsys.readouterr().out
+    assert "Terminated after epoch 0, step 2. The same command goes on." in capsys.readouterr().out
     parts = run(tmp_path / "parts", dataset)
-    assert "in epoch 1, step 2" in capsys.readouterr().out
+    assert "after epoch 0, step 2" in capsys.readouterr().out
     assert whole.read_metrics() == parts.read_metrics()
     for a, b in zip(whole.load_best().weights, parts.load_best().weights, strict=True):
         np.testing.assert_array_equal(a, b)

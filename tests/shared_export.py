@@ -11,6 +11,9 @@ import pytest
 from keras_series.export import export
 from keras_series.models import SeriesPreferenceModel, from_preset
 
+# How far the answers for a photo may be apart in two batches.
+ROUNDING = 1e-6
+
 
 def make_model() -> SeriesPreferenceModel:
     """Returns the live model, with the same weights on every call."""

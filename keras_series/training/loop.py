@@ -137,7 +137,8 @@ def _fit_phase(model, batches, validation, recipe, folder, epochs, head_only):
     if place.epoch >= epochs:
         return
     if place.step or place.epoch not in (0, recipe.head_epochs):
-        print(f"Resuming the run in {folder.path} in epoch {place.epoch + 1}, step {place.step}.")
+        step = f", step {place.step}" if place.step else ""
+        print(f"Resuming the run in {folder.path} after epoch {place.epoch}{step}.")
     if place.step:
         _fit_epochs(model, batches, validation, recipe, recorder, place, place.epoch + 1)
         place = Place(place.epoch + 1)

@@ -131,6 +131,6 @@ class RunRecorder(keras.callbacks.Callback):
     def _end_if_terminated(self):
         if self._is_terminated:
             self.on_train_end()
-            where = f"epoch {self._place.epoch + 1}, step {self._place.step}"
-            print(f"\nTerminated in {where}. The same command goes on.", flush=True)
+            place = f"epoch {self._place.epoch}, step {self._place.step}"
+            print(f"\nTerminated after {place}. The same command goes on.", flush=True)
             raise SystemExit(TERMINATED)
