@@ -122,7 +122,7 @@ class RunRecorder(keras.callbacks.Callback):
         return ValueError(
             f"{message}, in epoch {self._place.epoch + 1}, step {self._place.step}. The last "
             f"checkpoint is still in {self.folder.checkpoints}. Try a lower --learning_rate or "
-            "--head_learning_rate, or another --precision, with another --workdir"
+            "--head_learning_rate with another --workdir"
         )
 
     def _terminate(self, number, frame):
