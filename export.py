@@ -47,8 +47,8 @@ _PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
     ["float32", "bfloat16"],
-    "Precision of the network. bfloat16 is nearly twice as fast on processors with AVX512_BF16 or "
-    "AMX, and slower on others. Answers differ a little.",
+    "Precision of the network. bfloat16 is faster on processors with AVX512_BF16. Answers differ a "
+    "little.",
 )
 _CHECK = cli.define_path("check", "Folder of an exported version to check. Nothing is exported.")
 

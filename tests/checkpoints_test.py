@@ -96,6 +96,18 @@ def test_a_flipped_bit_is_found(tmp_path):
     assert checkpoints.restore(make_model())[0] == Place(1)
 
 
+def test_what_a_killed_run_was_writing_is_removed(tmp_path):
+    (tmp_path / ".000001-00000000.partial.npz").write_bytes(b"half")
+    Checkpoints(tmp_path, "model").save(make_model(), Place(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["000002-00000000.npz"]
+
+
+def test_checkpoints_of_an_earlier_release_are_refused(tmp_path):
+    (tmp_path / "ckpt-2.index").write_bytes(b"")
+    with pytest.raises(ValueError, match="Expected checkpoints of this release"):
+        Checkpoints(tmp_path, "model").restore(make_model())
+
+
 def test_weights_that_are_not_finite_are_refused(tmp_path):
     checkpoints = Checkpoints(tmp_path, "model")
     checkpoints.save(make_model(), Place(1))

@@ -150,7 +150,7 @@ def check(folder: str | os.PathLike) -> tuple[dict[str, float], float]:
         )
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     cases, image_size = card["golden"], card["encoder"]["image_size"]
-    tolerance = TOLERANCES[card["precision"]]
+    tolerance = TOLERANCES[card.get("precision", "float32")]
     photos = {path.name: path.read_bytes() for path in (folder / PHOTOS).iterdir()}
     _check_requests(requests(cases, photos, image_size), dict(read_warmup(folder)))
     answers = replay_warmup(folder)

@@ -9,7 +9,8 @@ import pathlib
 from keras_series.export.saved_model import export
 from keras_series.models import load_pretrained, pretrained_card, pretrained_weights
 
-_VERSION = 1
+# Raised when an export of the same weights changes, so that an earlier one is not used.
+_VERSION = 2
 
 
 def pretrained_export(name: str = "lite") -> pathlib.Path:

@@ -66,7 +66,8 @@ class Checkpoints:
         path = self._folder / f"{place.epoch:06d}-{place.step:08d}.npz"
         with replacing(path) as partial:
             np.savez(partial, place=[place.epoch, place.step], **arrays)
-        for old in self._paths()[:-_KEPT]:
+        # Files with a dot are what a killed run was writing.
+        for old in [*self._paths()[:-_KEPT], *self._folder.glob(".*.npz")]:
             old.unlink()
 
     def restore(self, model: keras.Model) -> tuple[Place, dict[str, np.ndarray]]:
@@ -80,7 +81,7 @@ class Checkpoints:
             epoch so far, for `add_metrics`.
 
         Raises:
-            ValueError: If there are checkpoints, and none is whole.
+            ValueError: If there are checkpoints, and none is whole or of this release.
         """
         model.optimizer.build(model.trainable_variables)
         paths = self._paths()
@@ -91,6 +92,11 @@ class Checkpoints:
                 return self._assign(model, arrays), arrays
             except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
                 logging.warning("Damaged checkpoint, the one before is used: %s (%s)", path, error)
+        if any(self._folder.glob("*.index")):
+            raise ValueError(
+                f"Expected checkpoints of this release in {self._folder}. Received: those of an "
+                "earlier one. Train with another --workdir"
+            )
         if paths:
             raise ValueError(
                 f"Expected a whole checkpoint in {self._folder}. Received: {len(paths)} damaged "

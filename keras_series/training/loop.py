@@ -147,22 +147,24 @@ def _fit_phase(model, batches, validation, recipe, folder, epochs, head_only):
 
 
 def _fit_epochs(model, batches, validation, recipe, recorder, place, epochs):
-    model.fit(
-        batches.as_dataset(first=place.step),
-        validation_data=validation.as_dataset(),
-        epochs=epochs,
-        initial_epoch=place.epoch,
-        callbacks=[
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
-            ),
-            keras.callbacks.LearningRateScheduler(recipe.rate),
-            keras.callbacks.TensorBoard(recorder.folder.tensorboard),
-            recorder,
-        ],
-        shuffle=False,  # The batches are shuffled already.
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+    callbacks = [
+        keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
+        ),
+        keras.callbacks.LearningRateScheduler(recipe.rate),
+        keras.callbacks.TensorBoard(recorder.folder.tensorboard),
+        recorder,
+    ]
+    with recorder.terminable():
+        model.fit(
+            batches.as_dataset(first=place.step),
+            validation_data=validation.as_dataset(),
+            epochs=epochs,
+            initial_epoch=place.epoch,
+            callbacks=callbacks,
+            shuffle=False,  # The batches are shuffled already.
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
 
 
 def _finish(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import keras
 
@@ -24,8 +26,8 @@ class RunRecorder(keras.callbacks.Callback):
     `metrics.csv`, `curves.png`, and a checkpoint. The checkpoint comes last, so a run that was
     killed resumes where it was at its last checkpoint.
 
-    A signal to terminate (SIGTERM) ends the run after the step at hand: it writes a checkpoint and
-    raises `SystemExit` with the code 75.
+    A signal to terminate (SIGTERM) in a block `with recorder.terminable()` ends the run after the
+    step at hand: it writes a checkpoint and raises `SystemExit` with the code 75.
 
     Args:
         folder: `RunFolder`. It is created if it does not exist.
@@ -61,16 +63,20 @@ class RunRecorder(keras.callbacks.Callback):
         self.rows = self.folder.read_metrics()[: self._place.epoch]
         return self._place
 
+    @contextlib.contextmanager
+    def terminable(self) -> Iterator[None]:
+        """Takes signals to terminate while the block runs, if it runs in the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # Python takes handlers in the main thread only.
+            return
+        earlier = signal.signal(signal.SIGTERM, self._terminate)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, earlier)
+
     def on_train_begin(self, logs=None):
         self._saved_at = time.monotonic()
-        self._earlier_handler = None
-        # Python takes handlers in the main thread only.
-        if threading.current_thread() is threading.main_thread():
-            self._earlier_handler = signal.signal(signal.SIGTERM, self._terminate)
-
-    def on_train_end(self, logs=None):
-        if self._earlier_handler is not None:
-            signal.signal(signal.SIGTERM, self._earlier_handler)
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch != self._place.epoch:
@@ -130,7 +136,6 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _end_if_terminated(self):
         if self._is_terminated:
-            self.on_train_end()
             place = f"epoch {self._place.epoch}, step {self._place.step}"
             print(f"\nTerminated after {place}. The same command goes on.", flush=True)
             raise SystemExit(TERMINATED)

@@ -61,7 +61,7 @@ class RunFolder:
     @property
     def is_started(self) -> bool:
         """Whether there is a run to resume."""
-        return self.metrics.exists() or any(self.checkpoints.glob("*.npz"))
+        return self.metrics.exists() or any(self.checkpoints.glob("[0-9]*.npz"))
 
     @property
     def tensorboard(self) -> pathlib.Path:
