@@ -58,7 +58,11 @@ class ServingModule(tf.Module):
         size, resize = model.encoder.image_size, model.encoder.resize
         self._sizes = {"E": model.head.units[0], "S": size}
         self._reference = model.reference_embedding.value
-        check_option("precision", precision, PRECISIONS[:1] if trainable else PRECISIONS)
+        check_option("precision", precision, PRECISIONS)
+        if trainable and precision != "float32":
+            raise ValueError(
+                f"Expected precision='float32' for a trainable export. Received: {precision=}"
+            )
         encoder = model.encoder if trainable else fold_encoder(model.encoder, precision)
         # TensorFlow saves the variables that it finds in attributes.
         own = [model.reference_embedding, model.temperature]
