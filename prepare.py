@@ -61,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, "dataset")
+    cli.run(main, "dataset", backends=())

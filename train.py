@@ -25,21 +25,35 @@ _INIT_FROM = cli.define_path(
 _DEVICES = flags.DEFINE_string(
     "devices",
     None,
-    "How many devices to train on, or all, with KERAS_BACKEND=jax. Defaults to one.",
+    "How many devices to train on, or all, with KERAS_BACKEND=jax. Defaults to one; with --hosts, "
+    "to all.",
+)
+_HOSTS = flags.DEFINE_list(
+    "hosts",
+    [],
+    "Addresses of the processes of a run on several machines, separated by commas, the first with "
+    "a port, such as node1:8476,node2. All must see the same --workdir. See docs/training.md.",
+)
+_HOST_INDEX = flags.DEFINE_integer(
+    "host_index",
+    None,
+    "Which of --hosts this process is, counted from 0. Defaults to what Slurm or Kubernetes says.",
+    lower_bound=0,
 )
 _TRAINING = cli.define_training_flags()
+# What may differ when a run is resumed.
+CHANGEABLE = (
+    "epochs", "data_dir", "workdir", "checkpoint_minutes", "cache", "devices", "hosts", "host_index"
+)  # fmt: skip
 
 
 def main():
-    from keras_series.training import RunFolder, train
+    from keras_series.training import Cluster, RunFolder, train
 
     folder = RunFolder(_WORKDIR.value)
-    cli.keep_flags(
-        __name__,
-        folder.flags,
-        changeable=["epochs", "data_dir", "workdir", "checkpoint_minutes", "devices"],
-        started=folder.is_started,
-    )
+    cluster = Cluster(_DEVICES.value, tuple(_HOSTS.value), _HOST_INDEX.value)
+    if cluster.index == 0:
+        cli.keep_flags(__name__, folder.flags, CHANGEABLE, started=folder.is_started)
     overrides = _TRAINING.read_overrides()
     if _INIT_FROM.value and (_PRESET.present or overrides):
         raise ValueError("Expected --init_from, or --preset and --override. Received: both")
@@ -51,7 +65,7 @@ def main():
         _TRAINING.read_recipe(),
         _TRAINING.train_split.value,
         _INIT_FROM.value,
-        _DEVICES.value,
+        cluster,
     )
     print(f"\nBest model: {best}\nCurves: {folder.curves}")
     place = f" --data_dir={_TRAINING.data_dir.value}" if _TRAINING.data_dir.value else ""
@@ -60,4 +74,4 @@ def main():
 
 
 if __name__ == "__main__":
-    cli.run(main, "workdir", "dataset")
+    cli.run(main, "workdir", "dataset", backends=("tensorflow", "jax"))

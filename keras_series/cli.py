@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags, logging
 
 from keras_series.training import Recipe
+from keras_series.utils import keras_home
 
 if TYPE_CHECKING:
     from keras_series.data import MixedDataset, SeriesDataset
@@ -29,6 +31,7 @@ def run(
     *required: str,
     passes_on: bool = False,
     only_exports: Callable[[], bool] = lambda: False,
+    backends: Sequence[str] = ("tensorflow",),
 ) -> None:
     """Runs a function as a script whose flags are defined with absl.
 
@@ -47,6 +50,8 @@ def run(
             script runs exported models and no other convolutions, so that oneDNN may keep what it
             makes of their weights, see docs/pipelines.md. Defaults to a function that returns
             `False`.
+        backends: Names of the Keras backends that the script runs on; none for a script that does
+            not use Keras. Defaults to TensorFlow's.
     """
     # TensorFlow reads them on import. Its remarks on the processor do not help users, and without
     # oneDNN it takes twice as long on processors without AVX-512.
@@ -54,7 +59,8 @@ def run(
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     flags.mark_flags_as_required(required)
     parser = {"flags_parser": _parse_known} if passes_on else {}
-    app.run(lambda argv: _main(main, argv[1:], passes_on, only_exports), **parser)
+    checked = functools.partial(_checked, main, backends)
+    app.run(lambda argv: _main(checked, argv[1:], passes_on, only_exports), **parser)
 
 
 def _parse_known(argv):
@@ -82,6 +88,34 @@ def _main(main, rest, passes_on, only_exports):
         logging.debug("Traceback:", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _checked(main, backends, *arguments):
+    if backends:
+        _check_keras(backends)
+    main(*arguments)
+
+
+def _check_keras(backends):
+    """Raises an error unless Keras is set up as a script needs it."""
+    place = f"{keras_home() / 'keras.json'} or in the environment"
+    try:
+        import keras
+    except (ImportError, ValueError) as error:
+        raise ImportError(
+            f"Expected KERAS_BACKEND={' or '.join(backends)}, installed, in {place}. "
+            f"Received: {str(error).splitlines()[0]}"
+        ) from error
+    if keras.config.backend() not in backends:
+        raise ValueError(
+            f"Expected KERAS_BACKEND={' or '.join(backends)} in {place}. "
+            f"Received: {keras.config.backend()}"
+        )
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            f'Expected "image_data_format": "channels_last" in {place}. '
+            f"Received: {keras.config.image_data_format()}"
+        )
 
 
 def _import_tensorflow() -> None:

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from keras_series.models import from_preset
-from keras_series.training import distributed
+from keras_series.training import Cluster, distributed
 
 # Trains a model for 20 steps on so many devices.
 TRAIN = """
 import sys
 import keras, numpy as np, tensorflow as tf
-from keras_series.training import Recipe, compile_model, distributed, load_model
+from keras_series.training import Cluster, Recipe, compile_model, distributed, load_model
 
 start, count, result = sys.argv[1:]
-with distributed(count, batch_size=4):
+with distributed(Cluster(count), batch_size=4):
     model = load_model(start)
     compile_model(model, Recipe(learning_rate=1e-3))
     rng = np.random.default_rng(0)
@@ -32,12 +32,15 @@ with distributed(count, batch_size=4):
 
 
 def test_nothing_is_changed_by_default():
-    with distributed(None, batch_size=1):
+    with distributed(Cluster(), batch_size=1):
         assert keras.distribution.distribution() is None
 
 
 def test_several_devices_need_jax():
-    with pytest.raises(ValueError, match="Expected KERAS_BACKEND=jax"), distributed("2", 2):
+    with (
+        pytest.raises(ValueError, match="Expected KERAS_BACKEND=jax"),
+        distributed(Cluster("2"), 2),
+    ):
         pass
 
 

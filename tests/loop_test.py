@@ -10,8 +10,8 @@ from keras_series.training import Recipe, RunFolder, load_model, train
 from tests.examples import FewSeries
 
 RECIPE = {
-    "optimizer": "adamw", "learning_rate": 1e-3, "head_learning_rate": 1e-2, "head_epochs": 1,
-    "pack_size": 4, "freeze_batch_norm": True,
+    "optimizer": "adamw", "learning_rate": 1e-3, "head_learning_rate": 1e-2,
+    "freeze_backbone_epochs": 1, "pack_size": 4, "freeze_batch_norm": True,
 }  # fmt: skip
 
 

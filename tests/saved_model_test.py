@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_series.export import export, golden, next_version, saved_model
+from keras_series.utils import files
 from tests.shared_export import make_model
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -68,7 +69,7 @@ def test_leftovers_of_a_killed_export_are_removed(model, tmp_path, unchecked):
     dead, alive = tmp_path / ".partial.dead", tmp_path / ".partial.alive"
     dead.mkdir()
     alive.mkdir()
-    with saved_model._locked(alive):
+    with files._locked(alive):
         export(model, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial.alive", "1"]
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import itertools
+import os
+import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -11,6 +15,7 @@ import tensorflow as tf
 from keras_series.data.augmentation import augment, draw_augmentation
 from keras_series.data.mixture import Mixture
 from keras_series.data.packing import pack_series, shuffled
+from keras_series.data.photo_sources import EncodedPhotos, decode_once
 from keras_series.photos import decode_photos
 
 
@@ -34,6 +39,8 @@ class BatchOptions:
             photos of a series alike. Defaults to `False`.
         most_sharpening: Float, at least 0, the largest of these amounts. Defaults to 2.
         seed: Non-negative integer. Defaults to 0.
+        host: Integer, which part of each batch is returned. Defaults to 0.
+        hosts: Integer, number of equal parts that each batch is dealt in. Defaults to 1.
     """
 
     image_size: int
@@ -46,6 +53,14 @@ class BatchOptions:
     augment: bool = False
     most_sharpening: float = 2.0
     seed: int = 0
+    host: int = 0
+    hosts: int = 1
+
+    @property
+    def own_packs(self) -> range:
+        """The places in a batch of the packs that are returned."""
+        count = self.batch_size // self.hosts
+        return range(self.host * count, (self.host + 1) * count)
 
     def __post_init__(self):
         if self.labels not in ("hard", "soft"):
@@ -84,6 +99,8 @@ class SeriesBatches:
             so a run that resumes at an epoch sees what an uninterrupted run sees.
         batches: Integer, number of batches in every epoch.
         pairs: Integer, number of pairs with nonzero weight.
+        photos: Integer, number of photos in the examples.
+        fingerprint: String, the SHA-256 of all photos and pairs of the examples.
 
     Raises:
         ValueError: If a series has more photos than a pack.
@@ -94,11 +111,31 @@ class SeriesBatches:
         self.options = options
         self.epoch = 0
         self.pairs = 0
-        self._sizes = [self._read_sizes(part) for part in self.mixture.parts]
+        content = hashlib.sha256()
+        self._sizes = [self._read_sizes(part, content) for part in self.mixture.parts]
+        self.photos = sum(map(sum, self._sizes))
+        self.fingerprint = content.hexdigest()
+        self._source = EncodedPhotos(options.image_size, options.resize)
         packs = max(
             sum(1 for _ in self._packed(self._sizes, epoch, int)) for epoch in range(epochs)
         )
         self.batches = -(-packs // options.batch_size)
+
+    def cache(self, folder: str | os.PathLike) -> None:
+        """Decodes each photo once, into a folder that later epochs and runs read.
+
+        Pixels are rounded to 8 bits. If the disk has too little room, photos are decoded each time.
+
+        Args:
+            folder: Folder of all decoded datasets. It is created if it does not exist.
+        """
+        size, resize = self.options.image_size, self.options.resize
+        decoded = itertools.chain.from_iterable(
+            photo_batches(part, size, resize).as_numpy_iterator() for part in self.mixture.parts
+        )
+        name = f"{self.fingerprint[:16]}-{size}-{resize}"
+        source = decode_once(decoded, self.photos, size, pathlib.Path(folder) / name)
+        self._source = source or self._source
 
     def as_dataset(self, first: int = 0) -> tf.data.Dataset:
         """Returns the batches of one epoch.
@@ -111,27 +148,29 @@ class SeriesBatches:
         packs = tf.data.Dataset.from_generator(
             self._epoch_arrays,
             output_signature=(
-                tf.TensorSpec([size], tf.string),
+                tf.TensorSpec([size], self._source.dtype),
                 tf.TensorSpec([size], tf.bool),
                 tf.TensorSpec([size], tf.float32),
                 pairs,
                 pairs,
             ),
         )
+        own = len(self.options.own_packs)
         batches = (
-            packs.skip(first * self.options.batch_size)
+            packs.skip(first * own)
             .map(self._decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .batch(self.options.batch_size, drop_remainder=True)
+            .batch(own, drop_remainder=True)
         )
         cardinality = tf.data.experimental.assert_cardinality(self.batches - first)
         return batches.apply(cardinality).prefetch(2)
 
-    def _read_sizes(self, part):
+    def _read_sizes(self, part, content):
         """The number of photos of each series of a dataset. Counts the pairs on the way."""
         sizes = []
         for example in part.as_numpy_iterator():
-            sizes.append(len(example["photos"]["rank"]))
+            sizes.append(_photo_count(example))
             self.pairs += int(np.count_nonzero(self._labels(example["pairs"]["preference"])[1]))
+            _add_content(content, example)
         return sizes
 
     def _packed(self, streams: Sequence[Iterable], epoch: int, size_of: Callable) -> Iterator[list]:
@@ -143,8 +182,13 @@ class SeriesBatches:
         return pack_series(items, options.pack_size, size_of)
 
     def _epoch_arrays(self):
+        size, own = self.options.batch_size, self.options.own_packs
+        return (arrays for n, arrays in enumerate(self._all_arrays()) if n % size in own)
+
+    def _all_arrays(self):
         epoch, number, spare = self.epoch, 0, None
-        streams = [part.as_numpy_iterator() for part in self.mixture.parts]
+        starts = itertools.accumulate(map(sum, self._sizes), initial=0)
+        streams = list(map(_with_photo_index, self.mixture.parts, starts))
         for pack in self._packed(streams, epoch, _photo_count):
             arrays = self._arrays(pack, epoch, spare)
             yield arrays
@@ -154,14 +198,14 @@ class SeriesBatches:
 
     def _arrays(self, pack, epoch, spare):
         options = self.options
-        photo_bytes = np.full([options.pack_size], b"", object)
+        photos = np.zeros([options.pack_size], self._source.dtype.as_numpy_dtype)
         mirrored = np.zeros([options.pack_size], bool)
         sharpening = np.zeros([options.pack_size], np.float32)
         labels, weights = np.zeros((2, options.pack_size, options.pack_size), np.float32)
         start = 0
         for example in pack:
             stop = start + _photo_count(example)
-            photo_bytes[start:stop] = example["photos"]["photo_bytes"]
+            photos[start:stop] = self._source.find(example)
             if options.augment:
                 mirrored[start:stop], sharpening[start:stop] = draw_augmentation(
                     example["series_id"], options.seed, epoch, options.most_sharpening
@@ -172,9 +216,9 @@ class SeriesBatches:
             start = stop
         # Blank photos would distort the statistics of batch normalisation so much that the last
         # packs of an epoch undo what was learned. Photos seen before fill the spare places.
-        spare = photo_bytes[:start] if spare is None else spare
-        photo_bytes[start:] = np.resize(spare, options.pack_size - start)
-        return photo_bytes, mirrored, sharpening, labels, weights
+        spare = photos[:start] if spare is None else spare
+        photos[start:] = np.resize(spare, options.pack_size - start)
+        return photos, mirrored, sharpening, labels, weights
 
     def _labels(self, preference):
         has_weight = (preference >= 0) & (preference != 0.5)  # -1 is not published.
@@ -183,12 +227,12 @@ class SeriesBatches:
         label = preference > 0.5 if self.options.labels == "hard" else preference
         return np.where(has_weight, label, 0), has_weight
 
-    def _decode(self, photo_bytes, mirrored, sharpening, labels, weights):
+    def _decode(self, photos, mirrored, sharpening, labels, weights):
         size = self.options.image_size
-        photos, valid = decode_photos(photo_bytes, size, self.options.resize)
+        photos, valid = self._source.read(photos)
+        photos = tf.ensure_shape(photos, [self.options.pack_size, size, size, 3])
         if self.options.augment:
             photos = augment(photos, mirrored, sharpening)
-        photos = tf.ensure_shape(photos, [self.options.pack_size, size, size, 3])
         valid = tf.cast(valid, tf.float32)
         return photos, labels, weights * valid[:, None] * valid[None, :]
 
@@ -230,3 +274,19 @@ def photo_batches(
 
 def _photo_count(example):
     return len(example["photos"]["photo_bytes"])
+
+
+def _with_photo_index(part, start):
+    """Yields the examples of a dataset with the places of their photos among all photos."""
+    for example in part.as_numpy_iterator():
+        stop = start + _photo_count(example)
+        yield {**example, "photo_index": np.arange(start, stop)}
+        start = stop
+
+
+def _add_content(content, example):
+    """Adds what is trained on, photos and pairs, to a hash."""
+    for photo_bytes in example["photos"]["photo_bytes"]:
+        content.update(b"%d " % len(photo_bytes) + photo_bytes)
+    for name in ("first", "second", "preference"):
+        content.update(np.asarray(example["pairs"][name]).tobytes())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pathlib
 
 from keras_series.export.saved_model import export
 from keras_series.models import load_pretrained, pretrained_card, pretrained_weights
+from keras_series.utils import keras_home
 
 # Raised when an export of the same weights changes, so that an earlier one is not used.
 _VERSION = 2
@@ -27,8 +27,7 @@ def pretrained_export(name: str = "lite") -> pathlib.Path:
         OSError: If the folder cannot be written.
     """
     content_hash = hashlib.sha256(pretrained_weights(name).read_bytes()).hexdigest()
-    home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
-    base = home / "keras_series" / f"{name}-{content_hash[:12]}"
+    base = keras_home() / "keras_series" / f"{name}-{content_hash[:12]}"
     version = base / str(_VERSION)
     if not version.exists():
         print(f"Exporting the network {name} to {version}, once ...", flush=True)

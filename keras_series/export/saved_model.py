@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import fcntl
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 
 import keras
@@ -27,6 +23,7 @@ from keras_series.export.signatures import SIGNATURES
 from keras_series.export.warmup import write_warmup
 from keras_series.models import SeriesPreferenceModel
 from keras_series.photos import MAX_PIXELS
+from keras_series.utils import partial_folder
 
 _LIBRARIES = ("keras", "tensorflow", "numpy")
 # Not TF_ONEDNN_ASSUME_FROZEN_WEIGHTS, which would keep the weights once more for each signature.
@@ -89,7 +86,7 @@ def export(
         raise FileExistsError(f"Expected a version that is not in {base} yet. Received: {version=}")
     options = {"max_pixels": max_pixels, "precision": precision}
     module = ServingModule(model, max_pixels, trainable, precision)
-    with _partial_folder(base) as partial:
+    with partial_folder(base) as partial:
         tf.saved_model.save(module, str(partial), signatures=module.signatures())
         _add_golden_cases(partial, base.name, model, options, provenance or {})
         _add_head(partial, model)
@@ -108,35 +105,6 @@ def next_version(base: pathlib.Path) -> int:
     """
     versions = (int(path.name) for path in base.iterdir() if path.name.isdecimal())
     return max(versions, default=0) + 1
-
-
-@contextlib.contextmanager
-def _partial_folder(base):
-    """Yields a new folder in `base`, which is removed unless it has been renamed."""
-    for path in base.glob(".partial.*"):
-        with _locked(path) as is_ours:
-            if is_ours:  # Its export is dead, since a lock lives as long as its process.
-                shutil.rmtree(path)
-    # A server takes integers as versions and ignores other names.
-    partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial.", dir=base))
-    with _locked(partial):
-        try:
-            yield partial
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(folder):
-    """Locks a folder while the block runs. Yields whether that was possible."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)
 
 
 def _add_golden_cases(folder, model_name, model, options, provenance):

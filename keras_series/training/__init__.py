@@ -10,14 +10,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "calibration": ["calibrate", "fit_temperature"],
         "checkpoints": ["Checkpoints", "Place"],
-        "devices": ["distributed"],
+        "devices": ["Cluster", "distributed"],
+        "environment": ["describe_environment"],
         "loop": ["train"],
         "losses": ["PairCrossentropy"],
         "metrics": ["PairAccuracy"],
         "optimizers": ["MultiRateSGD"],
+        "rates": ["RATES", "InputWait", "RateLogger"],
         "recipe": ["Recipe"],
         "recorder": ["TERMINATED", "RunRecorder"],
         "run_folder": ["MONITOR", "RunFolder", "save_model"],
-        "start": ["compile_model", "freeze_backbone", "load_model"],
+        "start": ["compile_model", "freeze_backbone", "load_model", "precision"],
     },
 )

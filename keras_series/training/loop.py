@@ -24,11 +24,14 @@ from keras_series.models import from_preset
 from keras_series.training.calibration import calibrate
 from keras_series.training.checkpoints import Place
 from keras_series.training.checks import check_folder, check_photos
-from keras_series.training.devices import distributed
+from keras_series.training.devices import Cluster, distributed, wait_for_all
+from keras_series.training.environment import describe_environment
+from keras_series.training.rates import InputWait, RateLogger
 from keras_series.training.recipe import Recipe
 from keras_series.training.recorder import RunRecorder
 from keras_series.training.run_folder import RunFolder, save_model
-from keras_series.training.start import compile_model, load_model
+from keras_series.training.start import compile_model, load_model, precision
+from keras_series.utils import keras_home
 
 
 def train(
@@ -39,7 +42,7 @@ def train(
     recipe: Recipe | None = None,
     train_split: str = "train",
     init_from: str | os.PathLike | None = None,
-    devices: str | None = None,
+    cluster: Cluster | None = None,
 ) -> pathlib.Path:
     """Trains a model and keeps the best one in the run's folder. An interrupted run resumes.
 
@@ -52,8 +55,8 @@ def train(
         train_split: String, the split to train on, as `"train[:1000]"`. Defaults to `"train"`.
         init_from: What `load_model` loads, as `"lite"`. Training starts with this model instead of
             a preset. Defaults to `None`.
-        devices: String, how many devices to train on, or `"all"`, see `distributed`. Defaults to
-            `None`, what Keras chooses.
+        cluster: `Cluster`, the devices to train on. Only its first process writes to the folder,
+            which all must see. Defaults to `Cluster()`, what Keras chooses.
 
     Returns:
         Path of `best.keras`, with its reference embedding and temperature set.
@@ -61,40 +64,50 @@ def train(
     Raises:
         ValueError: If no pair can be trained on, no photo can be decoded, or the loss is not
             finite.
-        OSError: If the folder cannot be written.
+        OSError: If the folder cannot be written, or another process of the run is lost.
     """
-    overrides, recipe = dict(overrides or {}), recipe or Recipe()
+    overrides, recipe, cluster = dict(overrides or {}), recipe or Recipe(), cluster or Cluster()
     mixture = dataset.mixture(train_split)
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
     folder, validation_examples = RunFolder(workdir), dataset.examples("validation")
-    with distributed(devices, recipe.batch_size):
+    with distributed(cluster, recipe.batch_size), precision(recipe.precision):
+        environment = describe_environment()
         model = load_model(init_from) if init_from else from_preset(preset, **overrides)
-        batches = _training_batches(mixture, model, recipe, f"{dataset.name}, {train_split}")
-        check_folder(folder.path, model)
+        name = f"{dataset.name}, {train_split}"
+        batches = _training_batches(mixture, model, recipe, cluster, name)
+        if cluster.index == 0:
+            check_folder(folder.path, model)
         check_photos(dataset.examples(train_split), dataset.full_name)
-        _fit(model, batches, _batches(validation_examples, model, recipe), recipe, folder)
-    _finish(folder, dataset.examples(train_split), validation_examples)
-    folder.write_training(
-        {
-            "dataset": dataset.full_name,
-            "shares": mixture.shares,
-            "train_split": train_split,
-            "pairs": batches.pairs,
-            **({"init_from": os.fspath(init_from)} if init_from else {"preset": preset}),
-            "overrides": overrides,
-            "recipe": dataclasses.asdict(recipe),
-        }
-    )
+        validation = _batches(validation_examples, model, recipe, cluster)
+        _fit(model, batches, validation, recipe, folder, is_writer=cluster.index == 0)
+        wait_for_all("the end of training")
+    _finish(folder, dataset.examples(train_split), validation_examples, cluster.index == 0)
+    if cluster.index == 0:
+        folder.write_training(
+            {
+                "dataset": dataset.full_name,
+                "shares": mixture.shares,
+                "train_split": train_split,
+                "pairs": batches.pairs,
+                "fingerprint": batches.fingerprint,
+                **({"init_from": os.fspath(init_from)} if init_from else {"preset": preset}),
+                "overrides": overrides,
+                "recipe": dataclasses.asdict(recipe),
+                "cluster": dataclasses.asdict(cluster),
+                "environment": environment,
+            }
+        )
     return folder.best
 
 
-def _training_batches(mixture, model, recipe, name):
+def _training_batches(mixture, model, recipe, cluster, name):
     batches = _batches(
         mixture,
         model,
         recipe,
+        cluster,
         min_majority_share=recipe.min_majority_share,
         augment=recipe.augment,
         most_sharpening=recipe.most_sharpening,
@@ -108,7 +121,7 @@ def _training_batches(mixture, model, recipe, name):
     return batches
 
 
-def _batches(examples, model, recipe, **settings):
+def _batches(examples, model, recipe, cluster, **settings):
     options = BatchOptions(
         image_size=model.encoder.image_size,
         resize=model.encoder.resize,
@@ -116,29 +129,33 @@ def _batches(examples, model, recipe, **settings):
         batch_size=recipe.batch_size,
         labels=recipe.labels,
         seed=recipe.seed,
+        host=cluster.index,
+        hosts=cluster.count,
         **settings,
     )
-    return SeriesBatches(examples, options, recipe.epochs)
+    batches = SeriesBatches(examples, options, recipe.epochs)
+    if recipe.cache:
+        batches.cache(keras_home() / "keras_series" / "decoded")
+    return batches
 
 
-def _fit(model, batches, validation, recipe, folder):
+def _fit(model, batches, validation, recipe, folder, is_writer):
     """Trains the attention and the head alone, if the recipe says so, and then the whole model."""
-    head_epochs = min(recipe.head_epochs, recipe.epochs)
-    if head_epochs:
-        _fit_phase(model, batches, validation, recipe, folder, head_epochs, head_only=True)
-    _fit_phase(model, batches, validation, recipe, folder, recipe.epochs, head_only=False)
+    head_epochs = min(recipe.freeze_backbone_epochs, recipe.epochs)
+    phases = [(head_epochs, "head")] if head_epochs else []
+    for epochs, phase in [*phases, (recipe.epochs, "model")]:
+        compile_model(model, recipe, head_only=phase == "head")
+        recorder = RunRecorder(folder, batches.batches, phase, recipe.checkpoint_minutes, is_writer)
+        _fit_phase(model, batches, validation, recipe, recorder, epochs)
 
 
-def _fit_phase(model, batches, validation, recipe, folder, epochs, head_only):
-    compile_model(model, recipe, head_only)
-    phase = "head" if head_only else "model"
-    recorder = RunRecorder(folder, batches.batches, phase, recipe.checkpoint_minutes)
+def _fit_phase(model, batches, validation, recipe, recorder, epochs):
     place = recorder.restore(model)
     if place.epoch >= epochs:
         return
-    if place.step or place.epoch not in (0, recipe.head_epochs):
+    if place.step or place.epoch not in (0, recipe.freeze_backbone_epochs):
         step = f", step {place.step}" if place.step else ""
-        print(f"Resuming the run in {folder.path} after epoch {place.epoch}{step}.")
+        print(f"Resuming the run in {recorder.folder.path} after epoch {place.epoch}{step}.")
     if place.step:
         _fit_epochs(model, batches, validation, recipe, recorder, place, place.epoch + 1)
         place = Place(place.epoch + 1)
@@ -147,28 +164,34 @@ def _fit_phase(model, batches, validation, recipe, folder, epochs, head_only):
 
 
 def _fit_epochs(model, batches, validation, recipe, recorder, place, epochs):
+    wait = InputWait()
     callbacks = [
         keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
         ),
         keras.callbacks.LearningRateScheduler(recipe.rate),
-        keras.callbacks.TensorBoard(recorder.folder.tensorboard),
+        RateLogger(batches, wait, recipe.epochs),
         recorder,
     ]
+    if recorder.is_writer:
+        callbacks.insert(-1, keras.callbacks.TensorBoard(recorder.folder.tensorboard))
     with recorder.terminable():
         model.fit(
-            batches.as_dataset(first=place.step),
+            wait.measure(batches.as_dataset(first=place.step)),
             validation_data=validation.as_dataset(),
             epochs=epochs,
             initial_epoch=place.epoch,
             callbacks=callbacks,
             shuffle=False,  # The batches are shuffled already.
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=(1 if sys.stdout.isatty() else 2) if recorder.is_writer else 0,
         )
 
 
 def _finish(
-    folder: RunFolder, examples: tf.data.Dataset, validation_examples: tf.data.Dataset
+    folder: RunFolder,
+    examples: tf.data.Dataset,
+    validation_examples: tf.data.Dataset,
+    is_writer: bool,
 ) -> None:
     """Sets what the best model needs besides its weights: the reference and the temperature."""
     model = folder.load_best()
@@ -181,4 +204,5 @@ def _finish(
         )
     model.set_reference(embeddings[valid].mean(axis=0))
     model.set_temperature(calibrate(model, validation_examples))
-    save_model(model, folder.best)
+    if is_writer:
+        save_model(model, folder.best)

@@ -43,6 +43,9 @@ class Recipe:
         32, "Number of photos in a pack. Series are never split between packs.", lower=2
     )
     batch_size: int = _option(1, "Number of packs per step.", lower=1)
+    gradient_accumulation_steps: int = _option(
+        1, "Change the weights once in so many steps, by the mean of their gradients.", lower=1
+    )
     optimizer: str = _option(
         "sgd",
         "sgd, with --momentum and the rates of the authors; or adamw (Loshchilov and Hutter, ICLR "
@@ -67,14 +70,14 @@ class Recipe:
         0.3, "Factor applied to the learning rate every --decay_epochs.", lower=0.0, upper=1.0
     )
     decay_epochs: int = _option(25, "Number of epochs between decays of the rate.", lower=1)
-    head_epochs: int = _option(
+    freeze_backbone_epochs: int = _option(
         0,
         "First train only the attention units and the head for so many epochs, with "
         "--head_learning_rate, and keep the backbone as it is.",
         lower=0,
     )
     head_learning_rate: float = _option(
-        1e-3, "Learning rate in the first --head_epochs epochs.", lower=0.0
+        1e-3, "Learning rate in the first --freeze_backbone_epochs epochs.", lower=0.0
     )
     momentum: float = _option(0.9, "Momentum of SGD.", lower=0.0, upper=1.0)
     weight_decay: float = _option(
@@ -90,6 +93,22 @@ class Recipe:
     )
     freeze_stages: int = _option(
         0, "Keep the first stages of the backbone, so many of them, as they are.", lower=0, upper=5
+    )
+    precision: str = _option(
+        "float32",
+        "In what the encoder computes: float32; or bfloat16, which is faster on processors and "
+        "GPUs that have it. Weights, head and loss stay float32.",
+        options=("float32", "bfloat16"),
+    )
+    jit_compile: str = _option(
+        "auto",
+        "Whether to compile the training step with XLA: on, off, or auto, as Keras decides.",
+        options=("auto", "on", "off"),
+    )
+    cache: bool = _option(
+        False,
+        "Decode each photo once and keep its pixels, rounded to 8 bits, in keras_series/decoded/ "
+        "of KERAS_HOME, for all epochs and later runs.",
     )
     checkpoint_minutes: float = _option(
         0.0,
@@ -117,10 +136,10 @@ class Recipe:
         >>> [recipe.rate(epoch) for epoch in range(4)]
         [0.1, 0.1, 0.05, 0.05]
         """
-        if epoch < self.head_epochs:
+        if epoch < self.freeze_backbone_epochs:
             return self.head_learning_rate
-        epoch -= self.head_epochs
+        epoch -= self.freeze_backbone_epochs
         if self.schedule == "cosine":
-            share = epoch / (self.epochs - self.head_epochs)
+            share = epoch / (self.epochs - self.freeze_backbone_epochs)
             return self.learning_rate * (1 + math.cos(math.pi * share)) / 2
         return self.learning_rate * self.decay_factor ** (epoch // self.decay_epochs)

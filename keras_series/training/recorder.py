@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import keras
 
 from keras_series.training.checkpoints import Checkpoints, Place
+from keras_series.training.devices import all_should_end, wait_for_all
+from keras_series.training.rates import RATES
 from keras_series.training.run_folder import MONITOR, RunFolder, save_model
 from keras_series.utils import new_figure
 
@@ -35,15 +37,25 @@ class RunRecorder(keras.callbacks.Callback):
         phase: String, see `Checkpoints`. Defaults to `"model"`.
         minutes: Float, also write a checkpoint within an epoch whenever so many minutes have
             passed. Defaults to 0, at the end of an epoch only.
+        is_writer: Whether this process writes to the folder, and not another one of the same run.
+            Defaults to `True`.
 
     Raises:
         ImportError: If matplotlib, which draws the curves, is not installed.
     """
 
-    def __init__(self, folder: RunFolder, steps: int, phase: str = "model", minutes: float = 0):
+    def __init__(
+        self,
+        folder: RunFolder,
+        steps: int,
+        phase: str = "model",
+        minutes: float = 0,
+        is_writer: bool = True,
+    ):
         super().__init__()
         new_figure()  # Fails now rather than after the first epoch.
         self.folder, self.steps, self.minutes = folder, steps, minutes
+        self.is_writer = is_writer
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.rows = []
         self._checkpoints = Checkpoints(folder.checkpoints, phase)
@@ -59,6 +71,7 @@ class RunRecorder(keras.callbacks.Callback):
         Returns:
             The `Place` in the run.
         """
+        wait_for_all("a phase of training")  # Until the first process has written its checkpoint.
         self._place, self._saved_metrics = self._checkpoints.restore(model)
         self.rows = self.folder.read_metrics()[: self._place.epoch]
         return self._place
@@ -90,6 +103,7 @@ class RunRecorder(keras.callbacks.Callback):
             self._is_first_step = False
         self._place = Place(self._place.epoch, self._place.step + 1)
         self._check_finite("loss", logs)
+        self._is_terminated |= all_should_end(self._place.epoch * self.steps + self._place.step)
         is_due = self.minutes and time.monotonic() - self._saved_at >= 60 * self.minutes
         # After the last step follow validation and the checkpoint of the epoch.
         if (is_due or self._is_terminated) and self._place.step < self.steps:
@@ -98,11 +112,16 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._check_finite("val_loss", logs)
-        row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
-        if row[MONITOR] > max((old[MONITOR] for old in self.rows), default=-1.0):
-            save_model(self.model, self.folder.best)
+        # Rates differ from run to run, and these rows do not.
+        row = {name: float(value) for name, value in (logs or {}).items() if name not in RATES}
+        row = {"epoch": epoch + 1, **row}
+        is_best = row[MONITOR] > max((old[MONITOR] for old in self.rows), default=-1.0)
         self.rows.append(row)
-        self.folder.write_metrics(self.rows)
+        self._sync()
+        if self.is_writer:
+            if is_best:
+                save_model(self.model, self.folder.best)
+            self.folder.write_metrics(self.rows)
         self._place = Place(epoch + 1)
         self._save()
         self._end_if_terminated()
@@ -110,13 +129,15 @@ class RunRecorder(keras.callbacks.Callback):
     def _save(self):
         self._sync()
         try:
-            self._checkpoints.save(self.model, self._place)
+            if self.is_writer:
+                self._checkpoints.save(self.model, self._place)
         except ValueError as error:
             raise self._not_finite(str(error)) from error
         self._saved_at = time.monotonic()
 
     def _sync(self):
-        if keras.backend.backend() == "jax":  # Which trains on copies of the variables.
+        # JAX trains on copies of the variables. All processes of a run write them back together.
+        if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
 
     def _check_finite(self, name, logs):

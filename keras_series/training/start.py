@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 import keras
 
@@ -56,7 +58,10 @@ def compile_model(model: SeriesPreferenceModel, recipe: Recipe, head_only: bool 
     if head_only:
         model.encoder.get_layer(model.encoder.backbone).trainable = False
     model.compile(
-        optimizer=_optimizer(recipe), loss=PairCrossentropy(), weighted_metrics=[PairAccuracy()]
+        optimizer=_optimizer(recipe),
+        loss=PairCrossentropy(),
+        weighted_metrics=[PairAccuracy()],
+        jit_compile={"auto": "auto", "on": True, "off": False}[recipe.jit_compile],
     )
 
 
@@ -85,12 +90,35 @@ def freeze_backbone(model: SeriesPreferenceModel, stages: int, batch_norm: bool)
             layer.trainable = False
 
 
+@contextlib.contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Lets the encoders of models that are built or loaded in the block compute in a precision.
+
+    Weights are float32 in any case, and so are the head and the loss. The precision is no part of
+    a model's file: loaded elsewhere, the same model computes in float32.
+
+    Args:
+        name: String, `"float32"` or `"bfloat16"`.
+    """
+    earlier = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if name == "bfloat16" else name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(earlier)
+
+
 def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    steps = recipe.gradient_accumulation_steps
+    accumulation = {"gradient_accumulation_steps": steps if steps > 1 else None}
     if recipe.optimizer == "adamw":
-        return keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
+        return keras.optimizers.AdamW(
+            recipe.learning_rate, weight_decay=recipe.weight_decay, **accumulation
+        )
     return MultiRateSGD(
         learning_rate=recipe.learning_rate,
         momentum=recipe.momentum,
         dense_multiplier=recipe.dense_multiplier,
         gradient_decay=recipe.weight_decay,
+        **accumulation,
     )

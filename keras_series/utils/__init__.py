@@ -3,7 +3,7 @@
 from keras_series.utils.arguments import check_option
 from keras_series.utils.colour_profiles import to_srgb, with_srgb_colours
 from keras_series.utils.figures import new_figure, save_figure
-from keras_series.utils.files import replacing
+from keras_series.utils.files import keras_home, partial_folder, replacing
 from keras_series.utils.photo_files import (
     FORMATS,
     NOT_AN_IMAGE,
@@ -26,7 +26,9 @@ __all__ = [
     "count_left_out",
     "find_photos",
     "iterate_files",
+    "keras_home",
     "new_figure",
+    "partial_folder",
     "reason_left_out",
     "replacing",
     "save_figure",

@@ -1,9 +1,17 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
+import shutil
+import tempfile
 from collections.abc import Iterator
+
+
+def keras_home() -> pathlib.Path:
+    """Returns the folder of what Keras keeps for a user: `KERAS_HOME`, by default `~/.keras`."""
+    return pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
 
 
 @contextlib.contextmanager
@@ -32,3 +40,40 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def partial_folder(base: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a new folder, to be filled and renamed in the block; it is removed if it is not.
+
+    What processes that were killed left behind is removed, too.
+
+    Args:
+        base: Existing folder in which the new one is made.
+
+    Yields:
+        A `pathlib.Path`, whose name begins with a dot.
+    """
+    for path in pathlib.Path(base).glob(".partial.*"):
+        with _locked(path) as is_ours:
+            if is_ours:  # Its process is dead, since a lock lives as long as its process.
+                shutil.rmtree(path)
+    partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial.", dir=base))
+    with _locked(partial):
+        try:
+            yield partial
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Locks a folder while the block runs. Yields whether that was possible."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
