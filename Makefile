@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-training clean
 
 demo: $(INSTALLED)
 	@PYTHON=$(RUN) DEMO=$(DEMO) PHOTOS="$(PHOTOS)" ./demo.sh
@@ -27,6 +27,10 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'
 	$(RUN) benchmarks/speed.py
+
+bench-training: $(INSTALLED)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks,jax]'
+	$(RUN) benchmarks/training.py
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Expected Python 3.10, 3.11 or 3.12 on the PATH or as PYTHON=... Received: none"; exit 1; }

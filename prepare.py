@@ -39,14 +39,24 @@ _SPLIT = flags.DEFINE_string(
     "Split from which --sheet and --photos take series. Defaults to test, or to validation if the "
     "labels of test are not published.",
 )
+_BEAM = flags.DEFINE_boolean(
+    "beam",
+    False,
+    "Make synthetic_series by Apache Beam (extra beam), on any number of machines. Other options, "
+    "such as --runner and --direct_num_workers, are passed on to it.",
+)
 _SERIES = flags.DEFINE_integer("series", 4, "Number of series in --sheet and --photos.", 1)
 
 
-def main() -> None:
+def main(beam_options: list[str]) -> None:
     """Prepares the dataset, prints its counts, and writes the contact sheet and the photos."""
     from tfds_series import preparation
 
-    builder = preparation.prepare(_DATASET.value, _DATA_DIR.value, _MANUAL_DIR.value)
+    if beam_options and not _BEAM.value:
+        raise ValueError(f"Expected known flags without --beam. Received: {beam_options}")
+    builder = preparation.prepare(
+        _DATASET.value, _DATA_DIR.value, _MANUAL_DIR.value, beam_options if _BEAM.value else None
+    )
     print(f"\n{preparation.describe(builder)}")
     if _SHEET.value or _PHOTOS.value:
         split = _SPLIT.value or preparation.labelled_split(builder)
@@ -61,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, "dataset", backends=())
+    cli.run(main, "dataset", passes_on=True, backends=())

@@ -156,3 +156,15 @@ def test_the_fingerprint_is_that_of_photos_and_pairs():
     same, *others = (batches([e]).fingerprint for e in (TWO, other_pair, UNLABELLED))
     assert same == batches([TWO]).fingerprint
     assert len({same, *others}) == 3
+
+
+def test_hosts_deal_a_batch_among_them():
+    options = {"shuffle": True, "batch_size": 4}
+    whole = list(batches(many_series(), **options).as_dataset(first=1))
+    parts = [
+        list(batches(many_series(), **options, host=host, hosts=2).as_dataset(first=1))
+        for host in range(2)
+    ]
+    for batch, *halves in zip(whole, *parts, strict=True):
+        for a, *b in zip(batch, *halves, strict=True):
+            np.testing.assert_array_equal(a, np.concatenate(b))

@@ -11,6 +11,7 @@ from keras_series.training import (
     compile_model,
     freeze_backbone,
     load_model,
+    precision,
     save_model,
 )
 
@@ -18,6 +19,12 @@ from keras_series.training import (
 @pytest.fixture
 def model():
     return from_preset("tiny", image_size=32)
+
+
+def one_pair():
+    photos = np.random.default_rng(0).uniform(0, 255, (1, 2, 32, 32, 3)).astype("float32")
+    labels = np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32)
+    return photos, labels, labels
 
 
 def trainable_layers(model):
@@ -53,11 +60,33 @@ def test_a_step_leaves_what_is_frozen(model):
     network = model.encoder.get_layer("tiny")
     kept, trained = (network.get_layer(f"conv{stage}_block1_1_conv") for stage in (2, 3))
     before = [layer.get_weights()[0].copy() for layer in (kept, trained)]
-    photos = np.random.default_rng(0).uniform(0, 255, (1, 2, 32, 32, 3)).astype("float32")
-    labels = np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32)
-    model.train_on_batch(photos, labels, labels)
+    model.train_on_batch(*one_pair())
     np.testing.assert_array_equal(kept.get_weights()[0], before[0])
     assert np.abs(trained.get_weights()[0] - before[1]).max() > 0
+
+
+def test_accumulated_gradients_are_averaged(model):
+    start, ends = model.get_weights(), []
+    for steps in (1, 2):
+        model.set_weights(start)
+        recipe = Recipe(learning_rate=0.1, gradient_accumulation_steps=steps)
+        compile_model(model, recipe)
+        for _ in range(steps):  # The same pair, so the mean of the gradients is each of them.
+            model.train_on_batch(*one_pair())
+        ends.append([weight.numpy() for weight in model.trainable_weights])
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_bfloat16_is_for_the_encoder_while_it_trains(tmp_path):
+    with precision("bfloat16"):
+        model = from_preset("tiny", image_size=32)
+    assert model.encoder(one_pair()[0][0]).dtype == "bfloat16"
+    assert model(one_pair()[0]).dtype == "float32"
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    save_model(model, tmp_path / "best.keras")
+    assert load_model(tmp_path / "best.keras").encoder(one_pair()[0][0]).dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"
 
 
 @pytest.mark.parametrize(("name", "kind"), [("sgd", "MultiRateSGD"), ("adamw", "AdamW")])

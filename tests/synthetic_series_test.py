@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 from PIL import Image, ImageFilter
 
 from tests.photo_trees import write_tricky_tree
+from tfds_series import preparation
 from tfds_series.synthetic_series import (
     Builder,
     SyntheticSeriesConfig,
@@ -24,8 +25,8 @@ from tfds_series.synthetic_series import (
     photo_folder,
     scenes,
     series,
-    workers,
 )
+from tfds_series.workers import ordered_map
 
 # TFDS reads its metadata through a method that the newest protobuf calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:label.. is deprecated:DeprecationWarning")
@@ -132,7 +133,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(examples):
 
 def test_processes_do_not_change_the_examples():
     tasks = [(i, 7) for i in range(80)]
-    assert list(workers.ordered_map(divmod_pair, tasks, 2)) == [divmod(*task) for task in tasks]
+    assert list(ordered_map(divmod_pair, tasks, 2)) == [divmod(*task) for task in tasks]
 
 
 def divmod_pair(task):
@@ -436,3 +437,21 @@ def test_too_few_photos_are_refused(tmp_path):
     Image.new("RGB", (30, 20), "red").save(manual / "one.png")
     with pytest.raises(ValueError, match="at least 3 different photos"):
         build_photos(tmp_path, manual)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_beam_makes_the_same_dataset(tmp_path, folder):
+    examples = []
+    for name, options in (("cores", None), ("beam", ["--runner=DirectRunner"])):
+        builder = preparation.prepare("synthetic_series/photos", tmp_path / name, folder, options)
+        examples.append(list(tfds.as_numpy(builder.as_dataset(split="validation"))))
+    for one, other in zip(*examples, strict=True):
+        assert one["series_id"] == other["series_id"]
+        for a, b in zip(one["photos"]["photo_bytes"], other["photos"]["photo_bytes"], strict=True):
+            assert a == b
+
+
+def test_beam_is_for_series_that_are_made(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected --beam with synthetic_series\. Received: biq"):
+        preparation.prepare("biq2021", tmp_path, beam_options=[])

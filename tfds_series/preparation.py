@@ -20,6 +20,7 @@ def prepare(
     dataset: str,
     data_dir: pathlib.Path | str | None = None,
     manual_dir: pathlib.Path | str | None = None,
+    beam_options: Sequence[str] | None = None,
 ) -> tfds.core.DatasetBuilder:
     """Prepares a dataset unless it is already prepared.
 
@@ -29,12 +30,15 @@ def prepare(
             `~/tensorflow_datasets`.
         manual_dir: Folder with the files that the user must provide, such as photographs. Defaults
             to TFDS's own, `downloads/manual` in `data_dir`.
+        beam_options: Options of an Apache Beam pipeline that makes the examples, such as
+            `["--runner=FlinkRunner"]`, which `synthetic_series` can use. Defaults to `None`, the
+            cores of this machine.
 
     Returns:
         The TFDS builder of the prepared dataset.
 
     Raises:
-        ValueError: If no such dataset exists.
+        ValueError: If no such dataset exists, or Beam cannot make it.
         FileNotFoundError: If `manual_dir` is given but is not a folder, or if the dataset needs a
             manual directory that is missing or empty. The message says what belongs in it.
     """
@@ -45,9 +49,10 @@ def prepare(
                 f"Expected --manual_dir to be an existing folder. Received: {manual_dir!r}"
             )
     builder = _find_builder(dataset, data_dir)
+    settings = _beam_settings(builder, beam_options)
     try:
         builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir, **settings)
         )
     except Exception as error:
         if (finished := _find_builder(dataset, data_dir)).is_prepared():
@@ -57,6 +62,18 @@ def prepare(
         raise
     _remove_interrupted(builder)
     return builder
+
+
+def _beam_settings(builder, beam_options):
+    if beam_options is None:
+        return {}
+    if not hasattr(builder, "uses_beam"):
+        raise ValueError(
+            f"Expected --beam with synthetic_series. Received: {builder.info.full_name}"
+        )
+    builder.uses_beam = True
+    beam = tfds.core.lazy_imports.apache_beam
+    return {"beam_options": beam.options.pipeline_options.PipelineOptions(list(beam_options))}
 
 
 def _find_builder(dataset: str, data_dir: pathlib.Path | str | None) -> tfds.core.DatasetBuilder:

@@ -170,8 +170,14 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
         model: The model.
         path: File to create or replace.
     """
-    with replacing(path) as partial:
-        model.save(partial)
+    # Keras makes variables while it saves, which on several machines would wait for the others.
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        with replacing(path) as partial:
+            model.save(partial)
+    finally:
+        keras.distribution.set_distribution(distribution)
 
 
 def _read_json(path):

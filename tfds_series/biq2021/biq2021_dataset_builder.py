@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import csv
 import dataclasses
 import hashlib
+import os
 import pathlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow_datasets.public_api as tfds
@@ -140,10 +143,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Returns the names of the photos of each series, by split."""
         splits: dict[str, dict[str, list[str]]] = {}
         with self.SERIES_LIST.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if photos.hash_of(row["photo"], row["sha256"]):
-                    series = splits.setdefault(row["split"], {})
-                    series.setdefault(f"series-{int(row['series']):03d}", []).append(row["photo"])
+            rows = list(csv.DictReader(file))
+        hashes = photos.hashes_of({row["photo"]: row["sha256"] for row in rows})
+        for row in rows:
+            if row["photo"] in hashes:
+                series = splits.setdefault(row["split"], {})
+                series.setdefault(f"series-{int(row['series']):03d}", []).append(row["photo"])
         return splits
 
     def _report(self, left_out: dict[str, str], missing_splits: list[str]) -> None:
@@ -158,6 +163,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 logging.warning("Left out %s: %s", name, reason)
         if missing := sum(reason == _MISSING for reason in left_out.values()):
             logging.warning("Left out %d photos that the copy does not have.", missing)
+
+
+class _Checked(NamedTuple):
+    """A photo's hash, or why it is left out."""
+
+    content_hash: str | None
+    reason: str | None = None
 
 
 class _UsablePhotos:
@@ -176,13 +188,26 @@ class _UsablePhotos:
         self.left_out: dict[str, str] = {}
         self._files = files.photos
 
-    def hash_of(self, name: str, expected: str | None = None) -> str | None:
-        """Returns the SHA-256 hash of a photo, or `None` if it is left out.
+    def hashes_of(self, expected: dict[str, str | None]) -> dict[str, str]:
+        """Returns the SHA-256 hashes of photos, without those that are left out.
+
+        Photos are read and decoded on all cores.
 
         Args:
-            name: String, as `"ss01 (104)"`.
-            expected: String, the only hash that is accepted, or `None` for any. Defaults to `None`.
+            expected: For each photo, by its name as `"ss01 (104)"`, the only hash that is accepted,
+                or `None` for any.
         """
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            checked = list(pool.map(self._check, expected, expected.values()))
+        found = dict(zip(expected, checked, strict=True))
+        self.left_out = {
+            f"{name}.jpg": result.reason
+            for name, result in found.items()
+            if not result.content_hash
+        }
+        return {name: result.content_hash for name, result in found.items() if result.content_hash}
+
+    def _check(self, name, expected):
         reason = _MISSING if name in self.scores else "no score"
         for file in self._files.get(name, ()) if name in self.scores else ():
             try:
@@ -196,12 +221,11 @@ class _UsablePhotos:
                 reason = f"unreadable: {error}"
                 continue
             self._files[name] = [file]
-            return content_hash
-        self.left_out[f"{name}.jpg"] = reason
-        return None
+            return _Checked(content_hash)
+        return _Checked(None, reason)
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a photo that `hash_of` has accepted, in colours that models read."""
+        """Returns the bytes of a photo that `hashes_of` accepted, in colours that models read."""
         return with_srgb_colours(self._files[name][0].read())
 
 
@@ -210,10 +234,9 @@ def _find_groups(photos: _UsablePhotos) -> dict[str, dict[str, list[str]]]:
 
     A photo's split depends on its hash alone. The groups are of photos with neighbouring hashes.
     """
-    hashes = {}
-    for name in photos.scores:
-        if not name.startswith(_SERIES_SUBSET) and (content_hash := photos.hash_of(name)):
-            hashes[content_hash] = name
+    others = [name for name in photos.scores if not name.startswith(_SERIES_SUBSET)]
+    found = photos.hashes_of(dict.fromkeys(others))
+    hashes = {content_hash: name for name, content_hash in found.items()}
     names: dict[str, list[str]] = {}
     for content_hash in sorted(hashes):
         names.setdefault(split_of(content_hash), []).append(hashes[content_hash])

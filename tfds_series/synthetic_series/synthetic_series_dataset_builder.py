@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow_datasets.public_api as tfds
@@ -12,8 +12,9 @@ from absl import logging
 
 from tfds_series.features import series_features
 from tfds_series.splits import SPLITS
-from tfds_series.synthetic_series import photo_folder, scenes, workers
+from tfds_series.synthetic_series import photo_folder, scenes
 from tfds_series.synthetic_series.series import SeriesOptions, make_series
+from tfds_series.workers import make_examples
 
 # More series of the same photo would only repeat it.
 _MOST_SERIES_PER_PHOTO = 50
@@ -64,8 +65,13 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """TFDS builder of series with faults of known severity."""
+    """TFDS builder of series with faults of known severity.
 
+    Attributes:
+        uses_beam: Whether Apache Beam makes the series, see `tfds_series.preparation.prepare`.
+    """
+
+    uses_beam = False
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {  # noqa: RUF012
         "1.0.0": "Initial release.",
@@ -121,7 +127,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(
         self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict]]]:
+    ) -> dict[str, Iterable[tuple[str, dict]]]:
         """Returns the example generator of each split."""
         config = self.builder_config
         if config.scenes == "drawn":
@@ -140,8 +146,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(
         self, split: str, photos: list[photo_folder.SourcePhoto] | None
-    ) -> Iterator[tuple[str, dict]]:
-        """Yields the key and the example of each series of a split."""
+    ) -> Iterable[tuple[str, dict]]:
+        """Returns the key and the example of each series of a split."""
         config = self.builder_config
         count = getattr(config, f"{split}_series")
         if photos is None:
@@ -154,7 +160,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 for repeat in range(repeats)
             ]
         make = functools.partial(_make_example, config.options, config.seed)
-        yield from workers.ordered_map(make, tasks)
+        return make_examples(make, tasks, self.uses_beam)
 
 
 def _make_example(

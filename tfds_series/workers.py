@@ -1,4 +1,4 @@
-"""An ordered map over worker processes."""
+"""Examples made by worker processes, or by Apache Beam."""
 
 from __future__ import annotations
 
@@ -10,8 +10,29 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import tensorflow_datasets.public_api as tfds
+
 _FEWEST_TASKS = 64
 _CHUNK = 8
+
+
+def make_examples(make: Callable, tasks: Sequence, uses_beam: bool) -> Iterable:
+    """Returns examples as TFDS takes them from `_generate_examples`.
+
+    Args:
+        make: Callable that can be pickled, from a task to a key and an example. The result depends
+            only on the task.
+        tasks: Sequence of arguments of `make`.
+        uses_beam: Whether Apache Beam makes the examples, on any number of machines, rather than
+            this machine's cores.
+
+    Returns:
+        An iterator, or a `beam.PTransform`. The dataset is the same.
+    """
+    if not uses_beam:
+        return ordered_map(make, tasks)
+    beam = tfds.core.lazy_imports.apache_beam
+    return beam.Create(tasks) | beam.Reshuffle() | beam.Map(make)
 
 
 def ordered_map(function: Callable, tasks: Sequence, processes: int | None = None) -> Iterator:
