@@ -1,5 +1,6 @@
 """Runs that are killed at any moment end as if they had not been."""
 
+import json
 import os
 import pathlib
 import signal
@@ -35,6 +36,13 @@ def start(workdir, flags, backend):
     )
 
 
+def evaluate(workdir, flags):
+    command = [sys.executable, ROOT / "evaluate.py", f"--workdir={workdir}", *flags[:2]]
+    subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "tensorflow"}, check=True)
+    report = json.loads((workdir / "evaluation.json").read_text())
+    return report["predictors"]["model"], report["counts"]
+
+
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_a_killed_run_ends_as_if_nothing_had_been(flags, tmp_path, backend):
     if backend == "jax":
@@ -50,6 +58,7 @@ def test_a_killed_run_ends_as_if_nothing_had_been(flags, tmp_path, backend):
         process.wait()
     assert start(tmp_path / "killed", flags, backend).wait() == 0
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert evaluate(whole, flags) == evaluate(killed, flags)
     assert (whole / "metrics.csv").read_bytes() == (killed / "metrics.csv").read_bytes()
     models = [keras.saving.load_model(each / "best.keras") for each in (whole, killed)]
     for a, b in zip(*(model.get_weights() for model in models), strict=True):
