@@ -74,4 +74,4 @@ def main():
 
 
 if __name__ == "__main__":
-    cli.run(main, "workdir", "dataset", backends=("tensorflow", "jax"))
+    cli.run(main, "workdir", "dataset", backends=("tensorflow", "jax", "torch"))

@@ -19,7 +19,7 @@ from keras_series.training import Cluster, Recipe, compile_model, distributed, l
 
 start, count, result, *host = sys.argv[1:]
 hosts = ("127.0.0.1:8479", "127.0.0.1") if host else ()
-cluster = Cluster(count, hosts, int(*host) if host else None)
+cluster = Cluster(count or None, hosts, int(*host) if host else None)
 with distributed(cluster, batch_size=4):
     model = load_model(start)
     compile_model(model, Recipe(learning_rate=1e-3))
@@ -48,9 +48,9 @@ def test_several_devices_need_jax():
         pass
 
 
-def start_training(count, start, result, *host, virtual=4):
+def start_training(count, start, result, *host, virtual=4, backend="jax"):
     environment = {
-        **os.environ, "KERAS_BACKEND": "jax",
+        **os.environ, "KERAS_BACKEND": backend,
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={virtual}",
     }  # fmt: skip
     command = [sys.executable, "-c", TRAIN, start, count, result, *host]
@@ -81,6 +81,21 @@ def test_the_number_of_devices_does_not_change_the_result(tmp_path):
     for other in [*others, *train_on_hosts(start, tmp_path)]:
         for a, b in zip(expected, other, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_give_the_result_of_tensorflow(backend, tmp_path):
+    pytest.importorskip(backend)
+    start = tmp_path / "start.keras"
+    from_preset("tiny", image_size=32).save(start)
+    results = []
+    for name in ("tensorflow", backend):
+        result = tmp_path / f"{name}.npz"
+        assert start_training("", start, result, backend=name).wait() == 0
+        results.append(list(np.load(result).values()))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ WRONG = {
     "no model": (["--init_from=/no/run", "--override=image_size=32"], {}, "--init_from"),
     "devices": (["--devices=2"], {}, "Expected KERAS_BACKEND=jax"),
     "hosts": (["--hosts=a:1,b"], {}, "Expected --host_index from 0 to 1"),
-    "backend": ([], {"KERAS_BACKEND": "torch"}, "Expected KERAS_BACKEND=tensorflow or jax"),
+    "backend": ([], {"KERAS_BACKEND": "numpy"}, "Expected KERAS_BACKEND=tensorflow or jax"),
     "unknown backend": ([], {"KERAS_BACKEND": "mxnet"}, "Expected KERAS_BACKEND=tensorflow"),
 }
 

@@ -12,7 +12,7 @@ import keras
 
 from keras_series import __version__
 
-_LIBRARIES = ("keras", "tensorflow", "tensorflow-datasets", "numpy", "jax")
+_LIBRARIES = ("keras", "tensorflow", "tensorflow-datasets", "numpy", "jax", "torch")
 _VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "CUDA_VISIBLE_DEVICES")
 
 
@@ -27,11 +27,19 @@ def describe_environment() -> dict[str, object]:
     return {
         "libraries": _versions(),
         "backend": keras.backend.backend(),
-        "devices": keras.distribution.list_devices(),
+        "devices": _devices(),
         "revision": _revision(),
         "platform": f"{platform.platform()}, {os.cpu_count()} cores",
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
     }
+
+
+def _devices():
+    if keras.backend.backend() != "torch":
+        return keras.distribution.list_devices()
+    import torch  # Whose devices Keras does not list.
+
+    return [f"cuda:{place}" for place in range(torch.cuda.device_count())] or ["cpu:0"]
 
 
 def _versions():
