@@ -71,6 +71,7 @@ SURFACE = {
     ],
     "keras_series.export": [
         "SIGNATURES",
+        "ExportedHead",
         "ExportedModel",
         "ServingModule",
         "Signature",

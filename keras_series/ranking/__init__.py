@@ -1,20 +1,16 @@
-"""Folders of photos to ranked series."""
+"""Folders of photos to ranked series.
 
-from keras_series.ranking.capture_time import CaptureTime, capture_time
-from keras_series.ranking.folders import find_series
-from keras_series.ranking.order import RankedPhoto, rank_series
-from keras_series.ranking.output import format_series, printable, write_page, write_table
-from keras_series.ranking.pipeline import rank_folder
+Names are loaded on first use, so that a second run over the same photos needs no TensorFlow.
+"""
 
-__all__ = [
-    "CaptureTime",
-    "RankedPhoto",
-    "capture_time",
-    "find_series",
-    "format_series",
-    "printable",
-    "rank_folder",
-    "rank_series",
-    "write_page",
-    "write_table",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "capture_time": ["CaptureTime", "capture_time"],
+        "output": ["format_series", "printable"],
+        "results": ["RankedPhoto", "RankedSeries"],
+        "shots": ["Metadata", "Shot"],
+    },
+)
