@@ -8,13 +8,13 @@ import io
 import os
 import pathlib
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from absl import app, flags, logging
 
 from keras_series.training import Recipe
+from keras_series.utils import import_tensorflow
 
 if TYPE_CHECKING:
     from keras_series.data import MixedDataset, SeriesDataset
@@ -28,25 +28,31 @@ def run(
     main: Callable,
     *required: str,
     passes_on: bool = False,
+    takes_arguments: bool = False,
     only_exports: Callable[[], bool] = lambda: False,
+    uses_tensorflow: bool = True,
 ) -> None:
     """Runs a function as a script whose flags are defined with absl.
 
-    `--flagfile` is absl's own flag. Positional arguments and missing flags are refused with the
-    usage. Errors that a user can fix (`USER_ERRORS`) end the script with their message and exit
-    code 1; `--verbosity=1` shows the traceback. Where the encoding of the standard output lacks a
-    character of a file name, the character is escaped.
+    `--flagfile` is absl's own flag. Missing flags are refused with the usage, and so are positional
+    arguments unless the script takes some. Errors that a user can fix (`USER_ERRORS`) end the
+    script with their message and exit code 1; `--verbosity=1` shows the traceback. Where the
+    encoding of the standard output lacks a character of a file name, the character is escaped.
 
     Args:
-        main: Function without arguments. It should import TensorFlow itself, so that `--help`
-            answers at once.
+        main: Function without arguments, or of a list if `passes_on` or `takes_arguments`. It
+            should import TensorFlow itself, so that `--help` answers at once.
         *required: Names of the required flags.
         passes_on: Whether unknown options are passed to `main` as a list, for another program that
             refuses those it does not know. Defaults to `False`.
+        takes_arguments: Whether the positional arguments are passed to `main` as a list. Defaults
+            to `False`.
         only_exports: Function without arguments that is called once the flags are read. Whether the
             script runs exported models and no other convolutions, so that oneDNN may keep what it
             makes of their weights, see docs/pipelines.md. Defaults to a function that returns
             `False`.
+        uses_tensorflow: Whether TensorFlow is imported before `main` is called. A function that may
+            need none calls `import_tensorflow` itself. Defaults to `True`.
     """
     # TensorFlow reads them on import. Its remarks on the processor do not help users, and without
     # oneDNN it takes twice as long on processors without AVX-512.
@@ -54,7 +60,15 @@ def run(
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     flags.mark_flags_as_required(required)
     parser = {"flags_parser": _parse_known} if passes_on else {}
-    app.run(lambda argv: _main(main, argv[1:], passes_on, only_exports), **parser)
+
+    def start(argv):
+        rest = argv[1:]
+        if rest and not takes_arguments and not (passes_on and rest[0].startswith("-")):
+            raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
+        _prepare(only_exports(), uses_tensorflow)
+        _main(main, [rest] if passes_on or takes_arguments else [])
+
+    app.run(start, **parser)
 
 
 def _parse_known(argv):
@@ -65,46 +79,25 @@ def _parse_known(argv):
     return [argument for argument in rest if argument != "--"]
 
 
-def _main(main, rest, passes_on, only_exports):
-    if rest and not (passes_on and rest[0].startswith("-")):
-        raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
+def _prepare(only_exports, uses_tensorflow):
     if not flags.FLAGS["verbosity"].present:
         # TFDS and TensorFlow log every file that they open.
         logging.set_verbosity(logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    if only_exports():
+    if only_exports:
         os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
-    _import_tensorflow()
+    if uses_tensorflow:
+        import_tensorflow()
+
+
+def _main(main, arguments):
     try:
-        main(rest) if passes_on else main()
+        main(*arguments)
     except USER_ERRORS as error:
         logging.debug("Traceback:", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def _import_tensorflow() -> None:
-    """Imports TensorFlow without its lines on CUDA, which it writes whatever the log level.
-
-    They are written by C++ code, so the file descriptor is redirected. They are shown if the import
-    fails.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as lines:
-        os.dup2(lines.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-        except BaseException:
-            lines.seek(0)
-            os.write(kept, lines.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 class _PathParser(flags.ArgumentParser):
@@ -123,6 +116,16 @@ def define_path(name: str, help: str, default: str | None = None) -> flags.FlagH
         default: String, default path. Defaults to `None`.
     """
     return flags.DEFINE(_PathParser(), name, default, help, serializer=flags.ArgumentSerializer())
+
+
+def define_paths(name: str, help: str) -> flags.FlagHolder:
+    """Defines a flag for a list of paths, which is repeated for each, see `define_path`.
+
+    Args:
+        name: String, name of the flag.
+        help: String, text for `--help`.
+    """
+    return flags.DEFINE_multi(_PathParser(), flags.ArgumentSerializer(), name, [], help)
 
 
 def exported_or_pretrained(model: str | None) -> str:

@@ -154,6 +154,7 @@ SURFACE = {
         "check_option",
         "count_left_out",
         "find_photos",
+        "import_tensorflow",
         "iterate_files",
         "new_figure",
         "reason_left_out",

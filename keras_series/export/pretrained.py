@@ -6,8 +6,8 @@ import hashlib
 import os
 import pathlib
 
-# Where `keras_series.models.pretrained_weights` finds the weights. Its import takes seconds, since it
-# imports Keras, and only the first call needs that.
+# Where `keras_series.models.pretrained_weights` finds the weights. To import that function is to
+# import Keras, which takes seconds.
 _WEIGHTS = pathlib.Path(__file__).parents[1] / "models" / "weights"
 # Raised when an export of the same weights changes, so that an earlier one is not used.
 _VERSION = 2

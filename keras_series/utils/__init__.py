@@ -15,6 +15,7 @@ from keras_series.utils.photo_files import (
     iterate_files,
     reason_left_out,
 )
+from keras_series.utils.quiet_import import import_tensorflow
 
 __all__ = [
     "FORMATS",
@@ -25,6 +26,7 @@ __all__ = [
     "check_option",
     "count_left_out",
     "find_photos",
+    "import_tensorflow",
     "iterate_files",
     "new_figure",
     "reason_left_out",
