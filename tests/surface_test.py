@@ -114,6 +114,7 @@ SURFACE = {
     ],
     "keras_series.ranking": [
         "CaptureTime",
+        "Metadata",
         "RankedPhoto",
         "capture_time",
         "find_series",
@@ -121,6 +122,7 @@ SURFACE = {
         "printable",
         "rank_folder",
         "rank_series",
+        "read_metadata",
         "write_page",
         "write_table",
     ],
@@ -152,6 +154,7 @@ SURFACE = {
         "FoundFiles",
         "check_option",
         "count_left_out",
+        "detect_format",
         "find_photos",
         "iterate_files",
         "new_figure",
