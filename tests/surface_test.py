@@ -115,6 +115,7 @@ SURFACE = {
     ],
     "keras_series.ranking": [
         "CaptureTime",
+        "Metadata",
         "RankedPhoto",
         "capture_time",
         "find_series",
@@ -122,6 +123,7 @@ SURFACE = {
         "printable",
         "rank_folder",
         "rank_series",
+        "read_metadata",
         "write_page",
         "write_table",
     ],
@@ -153,6 +155,7 @@ SURFACE = {
         "FoundFiles",
         "check_option",
         "count_left_out",
+        "detect_format",
         "find_photos",
         "import_tensorflow",
         "iterate_files",

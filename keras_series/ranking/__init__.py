@@ -1,16 +1,19 @@
 """Folders of photos to ranked series.
 
-Names are loaded on first use, so that a second run over the same photos needs no TensorFlow.
+TensorFlow is imported once photos must be encoded, and not with this package.
 """
 
-import lazy_loader
+from keras_series.ranking.capture_time import CaptureTime, capture_time
+from keras_series.ranking.metadata import read_metadata
+from keras_series.ranking.results import RankedPhoto, RankedSeries
+from keras_series.ranking.shots import Metadata, Shot
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "capture_time": ["CaptureTime", "capture_time"],
-        "output": ["format_series", "printable"],
-        "results": ["RankedPhoto", "RankedSeries"],
-        "shots": ["Metadata", "Shot"],
-    },
-)
+__all__ = [
+    "CaptureTime",
+    "Metadata",
+    "RankedPhoto",
+    "RankedSeries",
+    "Shot",
+    "capture_time",
+    "read_metadata",
+]
