@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from keras_series.ranking.journal import to_path
 from keras_series.ranking.marks import MarkedShot
@@ -117,32 +117,37 @@ def _read_choice(entry: object) -> Choice:
         raise ValueError(f"Expected `choice` to be 'keep', 'skip' or null. Received: {choice!r}")
     if not (stars is None or (type(stars) is int and 0 <= stars <= 5)):
         raise ValueError(f"Expected `stars` to be 0 to 5 or null. Received: {stars!r}")
-    paths = [_read_path(entry.get("uri"))]
-    others, copies = (
-        tuple(map(_read_path, entry.get(key) or ())) for key in ("other_files", "copies")
+    path = _read_path(entry.get("uri"))
+    return Choice(
+        path, choice, stars, _read_paths(entry, "other_files"), _read_paths(entry, "copies")
     )
-    return Choice(*paths, choice, stars, others, copies)
 
 
 def _read_path(uri: object) -> pathlib.Path:
     if not isinstance(uri, str):
-        raise ValueError(f"Expected `uri` to be a text. Received: {uri!r}")
+        raise ValueError(f"Expected the URI of a file, file:///... Received: {uri!r}")
     return to_path(uri)
 
 
-def _leave_out(choices) -> Choices:
-    left_out, kept = {}, []
+def _read_paths(entry: dict, key: str) -> tuple[pathlib.Path, ...]:
+    uris = entry.get(key, [])
+    if not isinstance(uris, list):
+        raise ValueError(f"Expected `{key}` to be a list. Received: {uris!r}")
+    return tuple(map(_read_path, uris))
+
+
+def _leave_out(choices: Iterable[Choice]) -> Choices:
+    found, left_out = [], {}
     for choice in choices:
-        reason = _reason(choice.path)
-        if reason:
-            left_out[choice.path] = reason
-            continue
-        files = (
-            tuple(p for p in each if not _reason(p)) for each in (choice.other_files, choice.copies)
+        others, copies = (
+            tuple(path for path in paths if not _reason(path))
+            for paths in (choice.other_files, choice.copies)
         )
-        others, copies = files
-        kept.append(dataclasses.replace(choice, other_files=others, copies=copies))
-    return Choices(kept, left_out)
+        if reason := _reason(choice.path):
+            left_out[choice.path] = reason
+        else:
+            found.append(dataclasses.replace(choice, other_files=others, copies=copies))
+    return Choices(found, left_out)
 
 
 def _reason(path: pathlib.Path) -> str | None:
