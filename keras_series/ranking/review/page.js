@@ -15,7 +15,8 @@
     row.photos.forEach((photo, place) => {
       photos.push({ ...photo, index: first + place, row: index, place, choice: null, stars: null });
     });
-    return { ...row, index, photos: photos.slice(first), section: null, built: false };
+    const ranked = row.photos.filter((photo) => photo.ranked).length;
+    return { ...row, index, ranked, photos: photos.slice(first), section: null, built: false };
   });
   const byUri = new Map(photos.map((photo) => [photo.uri, photo]));
   const undoable = []; // Lists of [photo, choice, stars] as they were before.
@@ -288,7 +289,7 @@
     const row = rows[photo.row];
     const facts = [];
     if (!photo.ranked) facts.push(`not readable: ${photo.reason}`);
-    else if (row.kind === "series") facts.push(`rank ${photo.place + 1} of ${row.photos.length}`);
+    else if (row.kind === "series") facts.push(`rank ${photo.place + 1} of ${row.ranked}`);
     else if (row.kind === "single") facts.push("single photo");
     else facts.push(`${photo.place + 1} of ${row.photos.length} of a ${row.kind}`);
     if (photo.ranked && photo.reason) facts.push(photo.reason);
@@ -855,6 +856,14 @@
   }, { rootMargin: "1200px 0px" });
   rows.forEach((row) => watcher.observe(row.section));
   if (current) setCurrent(current);
+  // The bars cover photos that are scrolled to, and wrap on narrow screens.
+  const bars = { "--above": find("header"), "--below": find("footer") };
+  const measurer = new ResizeObserver(() => {
+    for (const [name, bar] of Object.entries(bars)) {
+      document.documentElement.style.setProperty(name, `${bar.offsetHeight}px`);
+    }
+  });
+  Object.values(bars).forEach((bar) => measurer.observe(bar));
   addEventListener("pagehide", storeInBrowser);
   addEventListener("beforeunload", (event) => { if (waiting.size || isSending) event.preventDefault(); });
   addEventListener("storage", (event) => {
