@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import functools
 import json
 import os
 import pathlib
 import sqlite3
-import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keras_series.ranking.capture_time import CaptureTime
+from keras_series.ranking.folders import real_path
 from keras_series.ranking.shots import Metadata
 
 # Raised when what is kept changes, or how it is made from a file.
@@ -101,23 +100,6 @@ def default_cache() -> pathlib.Path:
     """Returns the file of the cache, in the folder `keras_series` of `KERAS_HOME` or `~/.keras`."""
     home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
     return home / "keras_series" / "ranking.sqlite"
-
-
-def real_path(path: str | os.PathLike) -> str:
-    """Returns the path of a file without links, faster than `os.path.realpath` for many files.
-
-    Args:
-        path: Path of an existing file.
-    """
-    if stat.S_ISLNK(os.lstat(path).st_mode):
-        return os.path.realpath(path)
-    folder, name = os.path.split(os.fspath(path))
-    return os.path.join(_real_folder(os.path.abspath(folder)), name)
-
-
-@functools.lru_cache(maxsize=4096)
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder)
 
 
 class Cache:

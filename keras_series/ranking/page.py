@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 import jinja2
 import markupsafe
 
-from keras_series.ranking.output import printable
 from keras_series.ranking.page_data import (
     Picture,
     browser_file,
@@ -24,6 +23,7 @@ from keras_series.ranking.page_data import (
     rows,
 )
 from keras_series.ranking.results import RankedPhoto, RankedSeries
+from keras_series.ranking.table import printable
 from keras_series.ranking.thumbnails import ThumbnailFolder
 from keras_series.utils import replacing
 
@@ -74,9 +74,7 @@ def write_page(
     return [path, *folder.written]
 
 
-def render_page(
-    series: Sequence[RankedSeries], data: Mapping, policy: str = _PICTURES_ONLY
-) -> str:
+def render_page(series: Sequence[RankedSeries], data: Mapping, policy: str = _PICTURES_ONLY) -> str:
     """Returns the HTML of the page.
 
     Args:

@@ -9,8 +9,15 @@ import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from keras_series.ranking.output import printable
-from keras_series.ranking.results import BRACKET, PANORAMA, SERIES, SINGLE, RankedPhoto, RankedSeries
+from keras_series.ranking.results import (
+    BRACKET,
+    PANORAMA,
+    SERIES,
+    SINGLE,
+    RankedPhoto,
+    RankedSeries,
+)
+from keras_series.ranking.table import printable
 
 # Formats that browsers show, by suffix. The others are converted by the server.
 _SHOWN_BY_BROWSERS = (".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp")
