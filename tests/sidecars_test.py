@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_series.ranking.changes import CREATE, KEEP, LEAVE, UPDATE, count_changes
 from keras_series.ranking.marks import MarkedShot, mark_ranking
-from keras_series.ranking.sidecars import SIDECAR_NAMES, plan_sidecars
+from keras_series.ranking.sidecars import SIDECAR_NAMES, find_other_sidecars, plan_sidecars
 from keras_series.ranking.writing import carry_out
 from keras_series.ranking.xmp import Marks, new_xmp
 from tests.ranked_series import draw, draw_ranking, snapshot
@@ -161,6 +161,13 @@ def test_the_rating_of_a_photo_itself_is_kept(trip, photo_format, rating, kind):
     assert [change.kind for change in plan_sidecars(shots)] == [kind]
     shots = [MarkedShot(trip / "a.jpg", marks=Marks(5, overwrite=True))]
     assert [change.kind for change in plan_sidecars(shots)] == [CREATE]
+
+
+def test_sidecars_of_the_other_name_are_found(trip):
+    shots = mark_ranking(draw_ranking(trip))
+    (trip / "IMG_1.NEF.XMP").write_text(DARKTABLE, encoding="utf-8")
+    assert find_other_sidecars(shots) == [trip / "IMG_1.NEF.XMP"]
+    assert find_other_sidecars(shots, "name.ext.xmp") == []
 
 
 def test_a_name_that_no_sidecar_has():

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from keras_series.ranking.results import SERIES, RankedPhoto, RankedSeries
+from keras_series.ranking.results import CLOSE, SERIES, RankedPhoto, RankedSeries
 from keras_series.ranking.xmp import CLOSE_LABEL, KEEP_LABEL, Marks
 
 # The ratings of the first photo of a series, of the others to keep, of those that are too close to
 # call with the first, and of the rest.
 _FIRST, _KEPT, _CLOSE, _REST = 5, 4, 3, 2
-# A photo is too close to call with the first where P(the first is preferred) is less than this.
-_LIKELY_FROM = 0.7
+# The log-odds from which P(the first is preferred), 0.7, is likely and not too close to call.
+_LIKELY_STRENGTH = math.log(0.7 / 0.3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def mark_ranking(series: Iterable[RankedSeries], overwrite: bool = False) -> lis
             photo.path,
             photo.other_files,
             photo.copies,
-            _marks(photo, place, each.photos[0], overwrite) if each.kind == SERIES else None,
+            _marks(photo, place, each.photos, overwrite) if each.kind == SERIES else None,
             photo.keep,
         )
         for each in series
@@ -60,10 +60,12 @@ def mark_ranking(series: Iterable[RankedSeries], overwrite: bool = False) -> lis
     ]
 
 
-def _marks(photo: RankedPhoto, place: int, first: RankedPhoto, overwrite: bool) -> Marks | None:
+def _marks(
+    photo: RankedPhoto, place: int, photos: Sequence[RankedPhoto], overwrite: bool
+) -> Marks | None:
     if photo.score is None:
         return None
-    close = place > 0 and _is_close(first, photo)
+    close = _is_close(photo, place, photos)
     label = KEEP_LABEL if photo.keep else CLOSE_LABEL if close else ""
     if place == 0:
         rating = _FIRST
@@ -74,8 +76,9 @@ def _marks(photo: RankedPhoto, place: int, first: RankedPhoto, overwrite: bool) 
     return Marks(rating, label, overwrite)
 
 
-def _is_close(first: RankedPhoto, photo: RankedPhoto) -> bool:
-    if first.strength is None or photo.strength is None:
-        return False
-    difference = first.strength - photo.strength
-    return difference < math.log(_LIKELY_FROM / (1 - _LIKELY_FROM))
+def _is_close(photo: RankedPhoto, place: int, photos: Sequence[RankedPhoto]) -> bool:
+    """Returns whether a photo is too close to call with the first."""
+    first = photos[0]
+    if place < 2 or first.strength is None or photo.strength is None:
+        return place == 1 and first.verdict == CLOSE
+    return first.strength - photo.strength < _LIKELY_STRENGTH

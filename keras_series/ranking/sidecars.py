@@ -43,7 +43,7 @@ def plan_sidecars(
     xmp.check_lxml()
     claims: dict[pathlib.Path, dict[int, pathlib.Path]] = {}
     for number, shot in enumerate(shots):
-        for path in (shot.path, *shot.other_files, *shot.copies):
+        for path in _files(shot):
             claims.setdefault(_sidecar(path, sidecar_name), {}).setdefault(number, path)
     changes = []
     for sidecar, claimers in claims.items():
@@ -54,6 +54,22 @@ def plan_sidecars(
         elif marks:
             changes.append(_plan(sidecar, *claimers.values(), marks[0]))
     return [change for change in changes if change is not None]
+
+
+def find_other_sidecars(
+    shots: Sequence[MarkedShot], sidecar_name: str = SIDECAR_NAMES[0]
+) -> list[pathlib.Path]:
+    """Returns existing sidecars of shots that have the other kind of name.
+
+    They are a sign that the programs of the user expect it.
+
+    Args:
+        shots: List of `MarkedShot`.
+        sidecar_name: String, one of `SIDECAR_NAMES`. Defaults to `"name.xmp"`.
+    """
+    (other,) = set(SIDECAR_NAMES) - {sidecar_name}
+    paths = {_sidecar(path, other): None for shot in shots for path in _files(shot)}
+    return [path for path in paths if path.exists()]
 
 
 def read_sidecar(path: pathlib.Path) -> bytes:
@@ -72,6 +88,10 @@ def read_sidecar(path: pathlib.Path) -> bytes:
     if path.stat().st_size > _MAX_BYTES:
         raise ValueError("larger than sidecars are")
     return path.read_bytes()
+
+
+def _files(shot: MarkedShot) -> tuple[pathlib.Path, ...]:
+    return (shot.path, *shot.other_files, *shot.copies)
 
 
 def _sidecar(photo: pathlib.Path, sidecar_name: str) -> pathlib.Path:
