@@ -95,6 +95,9 @@ def test_the_head_in_numpy_answers_as_the_model(tmp_path_factory):
     a, b = np.random.default_rng(3).normal(size=(2, 50, 128)).astype("float32")
     expected = ExportedModel(version).compare(a, b)
     np.testing.assert_allclose(ExportedHead(version).compare(a, b), expected, atol=1e-6)
+    reference = np.linspace(-1, 1, 128).astype("float32")  # As `make_model` has it.
+    expected = ExportedModel(version).compare(a, np.broadcast_to(reference, a.shape))
+    np.testing.assert_allclose(ExportedHead(version).score(a), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -37,3 +37,14 @@ class ExportedHead:
         hidden = np.tanh(np.tanh(embedding_a - embedding_b) @ self._arrays["hidden"])
         logits = (hidden @ self._arrays["preference"])[:, 0]
         return 1 / (1 + np.exp(-logits / self._arrays["temperature"]))
+
+    def score(self, embedding: np.ndarray) -> np.ndarray:
+        """Scores photos by their embeddings, as the signature `score` does.
+
+        Args:
+            embedding: float32 array `[F, 128]`.
+
+        Returns:
+            float32 array `[F]`, P(the photo is preferred to the mean training photo).
+        """
+        return self.compare(embedding, self._arrays["reference"])

@@ -6,6 +6,8 @@ import hashlib
 import os
 import pathlib
 
+from keras_series.utils import import_tensorflow
+
 # Where `keras_series.models.pretrained_weights` finds the weights. To import that function is to
 # import Keras, which takes seconds.
 _WEIGHTS = pathlib.Path(__file__).parents[1] / "models" / "weights"
@@ -41,6 +43,7 @@ def pretrained_export(name: str = "lite") -> pathlib.Path:
 
 
 def _export(name: str, version: pathlib.Path) -> None:
+    import_tensorflow()
     from keras_series.export.saved_model import export
     from keras_series.models import load_pretrained, pretrained_card
 

@@ -135,10 +135,11 @@ class Cache:
         self._written = time.monotonic()
         self._waiting: list[tuple[FileKey, EncodedPhoto]] = []
         self._database: sqlite3.Connection | None = None
+        self._is_set_aside = False
         check_cache_file(self.path)
         self._try(self._open)
-        if self._database is None and not self.path.exists():
-            self._try(self._open)  # A damaged one was set aside.
+        if self._is_set_aside:
+            self._try(self._open)
 
     def find_files(self, keys: Sequence[FileKey]) -> dict[bytes, EncodedPhoto]:
         """Returns the photos of files that have not changed, by the paths of their keys.
@@ -277,8 +278,9 @@ class Cache:
     def _give_up(self, error: Exception) -> None:
         self._disconnect()
         # Errors of operation are those of the disk, of rights and of locks.
-        is_damaged = not isinstance(error, (sqlite3.OperationalError, OSError))
-        if is_damaged and self._set_aside():
+        if not isinstance(error, (sqlite3.OperationalError, OSError)):
+            self._is_set_aside = self._set_aside()
+        if self._is_set_aside:
             self._warn(f"The cache {self.path} is damaged ({error}). It is now {self._damaged}.")
         else:
             self._warn(f"Going on without the cache {self.path}: {error}.")
@@ -310,17 +312,17 @@ def check_cache_file(path: pathlib.Path) -> None:
         path: File of a cache, which need not exist.
 
     Raises:
-        ValueError: If the file is not an SQLite database, or one of another program.
+        ValueError: If it is a folder, or no SQLite database, or one of another program.
     """
     if path == default_cache():
         return
     try:
         with open(path, "rb") as file:
             head = file.read(_HEADER_BYTES)
-    except FileNotFoundError:
-        return
-    except OSError as error:
+    except IsADirectoryError as error:
         raise ValueError(f"Expected --cache to be a file. Received: {str(path)!r}") from error
+    except OSError:
+        return  # The cache says so itself, unless it is only that there is none yet.
     is_ours = head.startswith(_HEADER) and head[68:] == _APPLICATION.to_bytes(4, "big")
     if head and not is_ours:
         raise ValueError(

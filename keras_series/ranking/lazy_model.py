@@ -63,11 +63,14 @@ class LazyModel:
         if len(valid) % _PHOTOS_AT_ONCE == 1:
             last = valid[-1]
             beside = self._exported.describe([photo_bytes[last]] * 2)
-            outputs = {name: _with(outputs[name], last, beside[name][0]) for name in outputs}
-        columns = (outputs[name] for name in ("embedding", "score", "valid", "reason"))
+            outputs["embedding"][last] = beside["embedding"][0]
+        columns = (outputs[name] for name in ("embedding", "valid", "reason"))
         return [
-            (embedding, float(score), None) if is_valid else (None, None, str(Reason(int(reason))))
-            for embedding, score, is_valid, reason in zip(*columns, strict=True)
+            # Scores of several photos at once would be rounded differently.
+            (embedding, float(self._head.score(embedding[np.newaxis])[0]), None)
+            if is_valid
+            else (None, None, str(Reason(int(reason))))
+            for embedding, is_valid, reason in zip(*columns, strict=True)
         ]
 
     def compare(self, embedding_a: np.ndarray, embedding_b: np.ndarray) -> np.ndarray:
@@ -89,9 +92,3 @@ class LazyModel:
 
 def _hash(path: pathlib.Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _with(values: np.ndarray, place: int, value: object) -> np.ndarray:
-    values = values.copy()
-    values[place] = value
-    return values

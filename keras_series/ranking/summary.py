@@ -56,7 +56,9 @@ def _summary(ranking: Ranking) -> Iterator[str]:
     kinds = collections.Counter(each.kind for each in ranking.series)
     counts = [_counted(kinds[kind], *names) for kind, names in _KINDS.items() if kinds[kind]]
     yield f"{_counted(len(photos), 'photo', 'photos')}: {', '.join(counts)}."
-    kept = sum(photo.keep for each in ranking.series if each.kind == SERIES for photo in each.photos)
+    kept = sum(
+        photo.keep for each in ranking.series if each.kind == SERIES for photo in each.photos
+    )
     if kept:
         yield f"To keep of the series: {kept:,}, marked *."
     if others := sum(len(photo.other_files) for photo in photos):
