@@ -11,6 +11,8 @@ import shutil
 import urllib.parse
 from collections.abc import Iterator
 
+from tqdm import tqdm
+
 from keras_series.ranking.changes import FOLDER, KEEP, LEAVE, REMOVE, RESTORE, Change, error_text
 from keras_series.utils import replacing
 
@@ -135,7 +137,8 @@ def undo(dry_run: bool = False) -> list[Change]:
     folder = _latest(runs)
     if folder is None:
         return []
-    changes = [_undo_entry(folder, entry, dry_run) for entry in reversed(_read(folder))]
+    shown = tqdm(_read(folder)[::-1], unit=" files", disable=None, leave=False)
+    changes = [_undo_entry(folder, entry, dry_run) for entry in shown]
     if not dry_run:
         if any(change.kind == LEAVE for change in changes):
             # What the run has replaced is kept, in case somebody looks for it.
