@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from keras_series.ranking.results import (
     BRACKET,
@@ -145,14 +145,3 @@ def browser_file(photo: RankedPhoto) -> pathlib.Path | None:
 def _is_shown(path: pathlib.Path) -> bool:
     return path.suffix.lower() in _SHOWN_BY_BROWSERS
 
-
-def saved(choices: Mapping[str, Mapping]) -> list[dict]:
-    """Returns choices by URI as the list of a choices file.
-
-    Args:
-        choices: Dictionaries with `choice` and `stars`, by URI.
-    """
-    return [
-        {"uri": uri, "choice": each.get("choice"), "stars": each.get("stars")}
-        for uri, each in choices.items()
-    ]

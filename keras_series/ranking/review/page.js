@@ -16,7 +16,9 @@
       photos.push({ ...photo, index: first + place, row: index, place, choice: null, stars: null });
     });
     const ranked = row.photos.filter((photo) => photo.ranked).length;
-    return { ...row, index, ranked, photos: photos.slice(first), section: null, built: false };
+    const own = photos.slice(first);
+    // Each row is one stop of the Tab key: the photo that had the focus last.
+    return { ...row, index, ranked, photos: own, stop: own[0], section: null, built: false };
   });
   const byUri = new Map(photos.map((photo) => [photo.uri, photo]));
   const undoable = []; // Lists of [photo, choice, stars] as they were before.
@@ -231,7 +233,7 @@
     option.id = `photo${photo.index}`;
     option.dataset.photo = photo.index;
     option.setAttribute("role", "option");
-    option.tabIndex = photo === current ? 0 : -1;
+    option.tabIndex = photo === rows[photo.row].stop ? 0 : -1;
     option.classList.toggle("suggested", Boolean(photo.keep));
     const frame = make("span", "frame");
     frame.append(makePicture(photo, frame));
@@ -410,13 +412,14 @@
   // ------------------------------------------------------------------------------------- moving
 
   function setCurrent(photo) {
-    const former = current;
-    current = photo;
-    build(rows[photo.row]);
-    for (const each of [former, photo]) {
-      const element = each && elementOf(each);
+    const row = rows[photo.row];
+    const former = [current, row.stop];
+    current = row.stop = photo;
+    build(row);
+    for (const each of [...former, photo]) {
+      const element = elementOf(each);
       if (!element) continue;
-      element.tabIndex = each === photo ? 0 : -1;
+      element.tabIndex = each === rows[each.row].stop ? 0 : -1;
       element.classList.toggle("current", each === photo);
       rows[each.row].section.classList.toggle("current", each.row === photo.row);
     }
@@ -733,7 +736,10 @@
     undecided: onTarget((photo) => choose(photo, null)),
     compare: onTarget((photo) => compare.start(photo)),
     undo,
-    help: () => help.showModal(),
+    help: () => {
+      help.showModal();
+      find("form button", help).focus();
+    },
     previous: () => compare.step(-1),
     next: () => compare.step(1),
     swap: () => compare.swap(),
