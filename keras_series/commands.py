@@ -146,6 +146,8 @@ def _rank(places, values, outputs):
         **{name: value for name, value in given.items() if value is not None},
     )
     outputs.check(places)
+    if values["cache"]:
+        check_cache_file(values["cache"])
     if values["serve"]:
         _check_serving(values)
     ranking = rank_photos(places, values["model"], options, values["cache"], values["batch_size"])

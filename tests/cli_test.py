@@ -17,7 +17,17 @@ PATHS = {
     "train.py": {"workdir", "init_from"},
     "evaluate.py": {"workdir", "model", "data_dir"},
     "export.py": {"workdir", "base", "check"},
-    "keras_series/commands.py": {"model", "photos", "html", "csv"},
+    "keras_series/commands.py": {
+        "model",
+        "photos",
+        "cache",
+        "csv",
+        "json",
+        "html",
+        "copy_best",
+        "choices",
+        "apply",
+    },
     "prepare.py": {"data_dir", "manual_dir", "sheet", "photos"},
     "score_photos.py": {"photos", "model", "output"},
     "reproduce.py": {"folder"},
@@ -44,7 +54,7 @@ def test_home_folder(given, expected, monkeypatch):
 @pytest.mark.parametrize(("script", "expected"), PATHS.items())
 def test_paths_of_the_scripts(script, expected):
     text = (ROOT / script).read_text(encoding="utf-8")
-    assert set(re.findall(r'define_path\(\s*"(\w+)"', text)) == expected
+    assert set(re.findall(r'define_paths?\(\s*"(\w+)"', text)) == expected
 
 
 def test_tensorflow_is_imported_without_its_lines_on_cuda(tmp_path):

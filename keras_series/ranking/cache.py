@@ -305,7 +305,7 @@ class Cache:
         return True
 
 
-def check_cache_file(path: pathlib.Path) -> None:
+def check_cache_file(path: str | os.PathLike) -> None:
     """Raises an error if a file belongs to another program.
 
     Args:
@@ -314,20 +314,20 @@ def check_cache_file(path: pathlib.Path) -> None:
     Raises:
         ValueError: If it is a folder, or no SQLite database, or one of another program.
     """
-    if path == default_cache():
+    if pathlib.Path(path) == default_cache():
         return
     try:
         with open(path, "rb") as file:
             head = file.read(_HEADER_BYTES)
     except IsADirectoryError as error:
-        raise ValueError(f"Expected --cache to be a file. Received: {str(path)!r}") from error
+        raise ValueError(f"Expected --cache to be a file. Received: {os.fspath(path)!r}") from error
     except OSError:
         return  # The cache says so itself, unless it is only that there is none yet.
     is_ours = head.startswith(_HEADER) and head[68:] == _APPLICATION.to_bytes(4, "big")
     if head and not is_ours:
         raise ValueError(
             f"Expected --cache to be a new file, or the cache of an earlier run. "
-            f"Received: {str(path)!r}"
+            f"Received: {os.fspath(path)!r}"
         )
 
 
