@@ -109,6 +109,15 @@ def test_a_restored_sidecar_that_is_gone_is_named(trip):
     assert undone[trip / "IMG_1.XMP"] == (LEAVE, "it has been removed since the run")
 
 
+def test_a_folder_that_is_gone_is_named(trip):
+    done = carry_out(plan(trip))
+    trip.rename(trip.parent / "moved")
+    undone = {change.path: change.detail for change in undo()}
+    here = [change.path for change in done if change.path.parent == trip]
+    assert {undone[path] for path in here} == {"its folder is not there"}
+    assert (trip.parent / "moved" / "IMG_2.xmp").exists()
+
+
 def test_a_run_with_nothing_to_write_is_no_run(trip):
     carry_out(plan(trip))
     runs = snapshot(runs_folder())
