@@ -142,6 +142,19 @@ def test_only_the_last_runs_are_kept(trip):
         assert len(list(runs_folder().iterdir())) == min(number + 1, 20)
 
 
+@pytest.mark.parametrize("cut", [1, 5, 60])
+def test_a_journal_that_is_cut_off(trip, cut):
+    changes = plan(trip)
+    before = snapshot(trip)
+    carry_out(changes[:2])
+    (journal,) = runs_folder().rglob("journal.jsonl")
+    content = journal.read_bytes()
+    last = content.rstrip(b"\n").rindex(b"\n") + 1
+    journal.write_bytes(content[: last + cut] + content[last - 1 :])
+    assert len(undo()) == 2
+    assert snapshot(trip) == before
+
+
 def test_nothing_is_written_without_a_journal(trip, tmp_path):
     changes = plan(trip)
     (tmp_path / "home").write_text("a file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -118,7 +119,10 @@ class Journal:
         self._count += 1
 
     def _append(self, entry):
-        self._file.write(json.dumps(entry).encode() + b"\n")
+        # A disk without room may take a part of a line, which the next one must not continue.
+        line = b"\n" + json.dumps(entry).encode() + b"\n"
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def undo(dry_run: bool = False) -> list[Change]:
@@ -257,9 +261,10 @@ def _entries_of_latest(runs: pathlib.Path) -> list[dict]:
 
 
 def _read(folder: pathlib.Path) -> list[dict]:
-    """Returns the entries of a journal, without a last one that was cut off by a kill."""
-    try:
-        lines = (folder / "journal.jsonl").read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return []
-    return [entry for entry in map(json.loads, lines) if "kind" in entry]
+    """Returns the entries of a journal, without those that a kill or a full disk cut off."""
+    entries = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in (folder / "journal.jsonl").read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError):
+                entries.append(json.loads(line))
+    return [entry for entry in entries if "kind" in entry]
