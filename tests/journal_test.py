@@ -109,6 +109,15 @@ def test_a_restored_sidecar_that_is_gone_is_named(trip):
     assert undone[trip / "IMG_1.XMP"] == (LEAVE, "it has been removed since the run")
 
 
+def test_a_folder_that_is_gone_is_named(trip):
+    done = carry_out(plan(trip))
+    trip.rename(trip.parent / "moved")
+    undone = {change.path: change.detail for change in undo()}
+    here = [change.path for change in done if change.path.parent == trip]
+    assert {undone[path] for path in here} == {"its folder is not there"}
+    assert (trip.parent / "moved" / "IMG_2.xmp").exists()
+
+
 def test_a_run_with_nothing_to_write_is_no_run(trip):
     carry_out(plan(trip))
     runs = snapshot(runs_folder())
@@ -131,6 +140,19 @@ def test_only_the_last_runs_are_kept(trip):
         (trip / "IMG_1.XMP").write_bytes(DIGIKAM.encode())
         carry_out([change for change in plan(trip) if change.path.name == "IMG_1.XMP"])
         assert len(list(runs_folder().iterdir())) == min(number + 1, 20)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 60])
+def test_a_journal_that_is_cut_off(trip, cut):
+    changes = plan(trip)
+    before = snapshot(trip)
+    carry_out(changes[:2])
+    (journal,) = runs_folder().rglob("journal.jsonl")
+    content = journal.read_bytes()
+    last = content.rstrip(b"\n").rindex(b"\n") + 1
+    journal.write_bytes(content[: last + cut] + content[last - 1 :])
+    assert len(undo()) == 2
+    assert snapshot(trip) == before
 
 
 def test_nothing_is_written_without_a_journal(trip, tmp_path):

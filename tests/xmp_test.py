@@ -82,6 +82,14 @@ def test_an_existing_rating_and_label_are_kept(text, detail):
     assert (after == text.encode()) == (text is DIGIKAM)
 
 
+def test_a_sidecar_in_latin_1():
+    text = LIGHTROOM.replace("crs:Version", "crs:Name='&#x65e5;' crs:Version")
+    before = f"<?xml version='1.0' encoding='iso-8859-1'?>{text}".encode("latin-1")
+    after, _ = merge(before, WRITTEN)
+    assert meaning(after) == meaning(before)
+    assert "Küste".encode("latin-1") in after
+
+
 def wrap(properties, attributes="", namespaces=f"xmlns:xmp='{XMP}'"):
     """A sidecar with these properties."""
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -101,7 +102,7 @@ class Journal:
 
     def record(
         self, kind: str, path: pathlib.Path, sha256: str = "", previous: bytes | None = None
-    ):
+    ) -> None:
         """Records a change that is about to be made.
 
         Args:
@@ -118,7 +119,10 @@ class Journal:
         self._count += 1
 
     def _append(self, entry):
-        self._file.write(json.dumps(entry).encode() + b"\n")
+        # A disk without room may take a part of a line, which the next one must not continue.
+        line = b"\n" + json.dumps(entry).encode() + b"\n"
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def undo(dry_run: bool = False) -> list[Change]:
@@ -153,31 +157,41 @@ def _undo_entry(folder: pathlib.Path, entry: dict, dry_run: bool) -> Change:
     try:
         if entry["kind"] == FOLDER:
             return _undo_folder(path, dry_run)
+        if not path.parent.is_dir():
+            return Change(path, LEAVE, "its folder is not there")
         if not dry_run:
             _remove_partial(entry)
-        if not os.path.lexists(path):
-            if "previous" in entry:
-                return Change(path, LEAVE, "it has been removed since the run")
-            return Change(path, KEEP, "it is not there")
-        current = hash_file(path)
-        if "previous" not in entry:
-            if current != entry["sha256"]:
-                return Change(path, LEAVE, "it has changed since the run")
-            if not dry_run:
-                path.unlink()
-            return Change(path, REMOVE, "written by the run")
-        previous = (folder / entry["previous"]).read_bytes()
-        if current == hashlib.sha256(previous).hexdigest():
-            return Change(path, KEEP, "it is as it was before the run")
-        if current != entry["sha256"]:
-            return Change(path, LEAVE, "it has changed since the run")
-        if not dry_run:
-            with replacing(path) as partial:
-                partial.write_bytes(previous)
-                copy_status(path, partial)
-        return Change(path, RESTORE, "as it was before the run")
+        if "previous" in entry:
+            previous = (folder / entry["previous"]).read_bytes()
+            return _undo_update(path, entry["sha256"], previous, dry_run)
+        return _undo_create(path, entry["sha256"], dry_run)
     except OSError as error:
         return Change(path, LEAVE, error_text(error))
+
+
+def _undo_create(path: pathlib.Path, written: str, dry_run: bool) -> Change:
+    if not os.path.lexists(path):
+        return Change(path, KEEP, "it is not there")
+    if hash_file(path) != written:
+        return Change(path, LEAVE, "it has changed since the run")
+    if not dry_run:
+        path.unlink()
+    return Change(path, REMOVE, "written by the run")
+
+
+def _undo_update(path: pathlib.Path, written: str, previous: bytes, dry_run: bool) -> Change:
+    if not os.path.lexists(path):
+        return Change(path, LEAVE, "it has been removed since the run")
+    current = hash_file(path)
+    if current == hashlib.sha256(previous).hexdigest():
+        return Change(path, KEEP, "it is as it was before the run")
+    if current != written:
+        return Change(path, LEAVE, "it has changed since the run")
+    if not dry_run:
+        with replacing(path) as partial:
+            partial.write_bytes(previous)
+            copy_status(path, partial)
+    return Change(path, RESTORE, "as it was before the run")
 
 
 def _undo_folder(path: pathlib.Path, dry_run: bool) -> Change:
@@ -247,9 +261,10 @@ def _entries_of_latest(runs: pathlib.Path) -> list[dict]:
 
 
 def _read(folder: pathlib.Path) -> list[dict]:
-    """Returns the entries of a journal, without a last one that was cut off by a kill."""
-    try:
-        lines = (folder / "journal.jsonl").read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return []
-    return [entry for entry in map(json.loads, lines) if "kind" in entry]
+    """Returns the entries of a journal, without those that a kill or a full disk cut off."""
+    entries = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in (folder / "journal.jsonl").read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError):
+                entries.append(json.loads(line))
+    return [entry for entry in entries if "kind" in entry]

@@ -130,9 +130,11 @@ def _plan_new(sidecar: pathlib.Path, photo: pathlib.Path, marks: xmp.Marks) -> C
 
 
 def _if_writable(change: Change) -> Change:
-    if os.access(change.path.parent, os.W_OK):
-        return change
-    return Change(change.path, LEAVE, "its folder cannot be written")
+    if not os.access(change.path.parent, os.W_OK):
+        return Change(change.path, LEAVE, "its folder cannot be written")
+    if change.kind == UPDATE and not os.access(change.path, os.W_OK):
+        return Change(change.path, LEAVE, "it is read-only")
+    return change
 
 
 def embedded_rating(photo: str | os.PathLike) -> str:

@@ -61,6 +61,7 @@ def _carry_out(change: Change, journal: Journal) -> Change:
 
 def _create(change: Change, journal: Journal) -> Change:
     content = xmp.new_xmp(change.marks)
+    _check_absent(change.path)
     journal.record(CREATE, change.path, hashlib.sha256(content).hexdigest())
     with _creating(change.path) as partial:
         partial.write_bytes(content)
@@ -83,6 +84,7 @@ def _update(change: Change, journal: Journal) -> Change:
 def _copy(change: Change, journal: Journal) -> Change:
     _make_folder(change.path.parent, journal)
     expected = hash_file(change.source)
+    _check_absent(change.path)
     journal.record(COPY, change.path, expected)
     with _creating(change.path) as partial:
         if _copy_bytes(change.source, partial) != expected:
@@ -90,6 +92,12 @@ def _copy(change: Change, journal: Journal) -> Change:
         status = change.source.stat()
         os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
     return change
+
+
+def _check_absent(path: pathlib.Path) -> None:
+    # Before it is recorded, so that an undo does not remove a file of somebody else.
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "a file of this name has appeared")
 
 
 def _make_folder(folder: pathlib.Path, journal: Journal) -> None:
@@ -119,13 +127,10 @@ def _creating(path: pathlib.Path) -> Iterator[pathlib.Path]:
         yield partial
         try:
             os.link(partial, path)
-        except FileExistsError:
-            raise
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            if os.path.lexists(path):
-                raise FileExistsError(errno.EEXIST, "a file of this name has appeared") from error
+            _check_absent(path)
             os.rename(partial, path)
     finally:
         partial.unlink(missing_ok=True)
