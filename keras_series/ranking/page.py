@@ -74,9 +74,7 @@ def write_page(
     return [path, *folder.written]
 
 
-def render_page(
-    series: Sequence[RankedSeries], data: Mapping, policy: str = _PICTURES_ONLY
-) -> str:
+def render_page(series: Sequence[RankedSeries], data: Mapping, policy: str = _PICTURES_ONLY) -> str:
     """Returns the HTML of the page.
 
     Args:

@@ -10,7 +10,14 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
 from keras_series.ranking.output import printable
-from keras_series.ranking.results import BRACKET, PANORAMA, SERIES, SINGLE, RankedPhoto, RankedSeries
+from keras_series.ranking.results import (
+    BRACKET,
+    PANORAMA,
+    SERIES,
+    SINGLE,
+    RankedPhoto,
+    RankedSeries,
+)
 
 # Formats that browsers show, by suffix. The others are converted by the server.
 _SHOWN_BY_BROWSERS = (".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp")
@@ -137,4 +144,3 @@ def browser_file(photo: RankedPhoto) -> pathlib.Path | None:
 
 def _is_shown(path: pathlib.Path) -> bool:
     return path.suffix.lower() in _SHOWN_BY_BROWSERS
-
