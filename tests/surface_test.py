@@ -121,6 +121,7 @@ SURFACE = {
         "printable",
         "rank_folder",
         "rank_series",
+        "serve",
         "write_page",
         "write_table",
     ],
