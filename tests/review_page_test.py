@@ -120,12 +120,16 @@ def test_a_page_without_photos(browser, tmp_path):
 def test_review_of_three_series_by_keyboard(page):
     press(page, "ArrowRight")
     assert current(page) == "IMG_01.jpg"
-    press(page, "p 4 ArrowLeft x ArrowDown ArrowRight p ArrowRight u 0 ArrowDown ArrowDown ArrowDown")
+    press(
+        page, "p 4 ArrowLeft x ArrowDown ArrowRight p ArrowRight u 0 ArrowDown ArrowDown ArrowDown"
+    )
     assert current(page) == "IMG_50.jpg"
     press(page, "End x Home p")
     page.wait_for_function("document.getElementById('progress').textContent.startsWith('3 kept')")
     assert page.inner_text("#progress") == "3 kept, 2 skipped, 17 undecided"
-    assert [page.locator(f"[data-choice={choice}].photo").count() for choice in ("keep", "skip")] == [3, 2]
+    assert [
+        page.locator(f"[data-choice={choice}].photo").count() for choice in ("keep", "skip")
+    ] == [3, 2]
     assert page.locator("[data-filter=undecided] .number").inner_text() == "3"
 
 
@@ -181,7 +185,9 @@ def test_another_file_is_not_imported(page, tmp_path):
     (tmp_path / "other.json").write_text('{"format": "other"}')
     page.set_input_files("#import-file", tmp_path / "other.json")
     page.wait_for_selector("#problem:not([hidden])")
-    assert page.inner_text("#problem") == "Expected a file of exported choices. Received: other.json"
+    assert (
+        page.inner_text("#problem") == "Expected a file of exported choices. Received: other.json"
+    )
 
 
 def panes(page):
@@ -195,7 +201,9 @@ def panes(page):
 
 def test_compare(page):
     press(page, "ArrowRight z")
-    page.wait_for_function("[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)"
+    )
     assert [name for name, _ in panes(page)] == ["IMG_01.jpg", "IMG_02.jpg"]
     press(page, "z Shift+ArrowRight")
     (_, first), (_, second) = panes(page)
@@ -211,12 +219,16 @@ def test_compare(page):
 def test_compare_by_mouse(page):
     page.set_viewport_size({"width": 700, "height": 500})
     page.dblclick("#photo0")
-    page.wait_for_function("[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)"
+    )
     whole = panes(page)
     box = page.locator("[data-side=other] .pane").bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.mouse.wheel(0, -700)
-    page.wait_for_function(f"document.querySelector('#panes img').style.transform != {whole[0][1]!r}")
+    page.wait_for_function(
+        f"document.querySelector('#panes img').style.transform != {whole[0][1]!r}"
+    )
     zoomed = panes(page)
     page.mouse.down()
     page.mouse.move(box["x"] - 20, box["y"] + 10, steps=3)
@@ -311,7 +323,9 @@ def test_every_control_is_reached_without_a_mouse(page):
     reached = set()
     for _ in range(40):
         press(page, "Tab")
-        reached.add(page.evaluate("document.activeElement.id || document.activeElement.dataset.action"))
+        reached.add(
+            page.evaluate("document.activeElement.id || document.activeElement.dataset.action")
+        )
     assert {"photo0", "export", "import", "theme", "help", "keep", "compare", "open"} <= reached
     # One stop for each row: the arrows move among its photos.
     photos = [name for name in reached if name and name.startswith("photo")]
@@ -326,7 +340,9 @@ def many_series(folder, number):
         path.touch()
         photos.append(RankedPhoto(path, 0.5, 0.6, CLOSE))
     series = [
-        RankedSeries(f"{folder}, {start}", SERIES if start % 8 else SINGLE, tuple(photos[start : start + 4]))
+        RankedSeries(
+            f"{folder}, {start}", SERIES if start % 8 else SINGLE, tuple(photos[start : start + 4])
+        )
         for start in range(0, number, 4)
     ]
     return series, lambda path: contents[int(path.stem[4:]) % len(contents)]

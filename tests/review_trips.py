@@ -22,12 +22,22 @@ from keras_series.ranking.results import (
 )
 from tests.drawn_photos import draw_photo, encode
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-_PLAN = [(SERIES, 4), (SERIES, 3), (SINGLE, 1), (SINGLE, 1), (BRACKET, 3), (SERIES, 6), (PANORAMA, 3)]
+_PLAN = [
+    (SERIES, 4),
+    (SERIES, 3),
+    (SINGLE, 1),
+    (SINGLE, 1),
+    (BRACKET, 3),
+    (SERIES, 6),
+    (PANORAMA, 3),
+]
 _SURE = {CLEAR: 0.95, LIKELY: 0.8, CLOSE: 0.55}
 # It is not UTF-8, and would begin a script.
 STRANGE_NAME = b"caf\xe9 <script>.jpg"

@@ -61,39 +61,49 @@ class Review:
         """The photos by number, in the order of the page."""
         return [photo for one in self.series for photo in one.photos]
 
+    @functools.cached_property
+    def rows(self) -> list[dict]:
+        """The rows of the page."""
+        numbers = {id(photo): number for number, photo in enumerate(self.photos)}
+
+        def picture_of(photo: RankedPhoto) -> Picture:
+            if self._real_path(photo) is None:
+                return Picture(reason="not in the folders that were ranked")
+            if photo.reason is not None:
+                return Picture(reason=photo.reason)
+            address = f"photos/{numbers[id(photo)]}"
+            return Picture(small=f"{address}/small", full=address)
+
+        return rows(self.series, picture_of)
+
+    def page(self) -> str:
+        """Returns the HTML of the page, with the choices made so far."""
+        data = {"rows": self.rows, "choices": self.choices.of_photos(), "save": "choices"}
+        return render_page(self.series, data, _POLICY)
+
     def read(self, number: int) -> bytes | None:
         """Returns the bytes of a photo, and `None` if it may not be shown or cannot be read.
 
         Args:
             number: Integer, place of the photo in `photos`.
         """
-        if number >= len(self.photos):
-            return None
-        real = pathlib.Path(os.path.realpath(self.photos[number].path))
-        roots = map(os.path.realpath, self.folders)
-        if not any(real.is_relative_to(root) for root in roots) or not real.is_file():
+        path = self._real_path(self.photos[number]) if number < len(self.photos) else None
+        if path is None or not path.is_file():
             return None
         try:
-            return self.read_photo(real)
+            return self.read_photo(path)
         except (OSError, ValueError, ImportError):
             return None
 
-    def page(self) -> str:
-        """Returns the HTML of the page, with the choices made so far."""
-        numbers = {id(photo): number for number, photo in enumerate(self.photos)}
+    def _real_path(self, photo: RankedPhoto) -> pathlib.Path | None:
+        """Returns where a photo lies now, and `None` if that is outside the folders."""
+        path = pathlib.Path(os.path.realpath(photo.path))
+        is_inside = any(path.is_relative_to(folder) for folder in self._real_folders)
+        return path if is_inside else None
 
-        def picture_of(photo: RankedPhoto) -> Picture:
-            if photo.reason is not None:
-                return Picture(reason=photo.reason)
-            address = f"photos/{numbers[id(photo)]}"
-            return Picture(small=f"{address}/small", full=address)
-
-        data = {
-            "rows": rows(self.series, picture_of),
-            "choices": self.choices.of_photos(),
-            "save": "choices",
-        }
-        return render_page(self.series, data, _POLICY)
+    @functools.cached_property
+    def _real_folders(self) -> list[str]:
+        return [os.path.realpath(folder) for folder in self.folders]
 
 
 def create_app(review: Review, token: str, hosts: Sequence[str]) -> flask.Flask:
@@ -136,10 +146,10 @@ def create_app(review: Review, token: str, hosts: Sequence[str]) -> flask.Flask:
 
     @app.post(f"/{token}/choices")
     def choose() -> tuple[str, int]:
-        content = flask.request.get_json()
         try:
+            content = flask.request.get_json()
             review.choices.update(content.get("changes") if isinstance(content, dict) else None)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise werkzeug.exceptions.BadRequest from error
         return "", 204
 
@@ -154,9 +164,7 @@ def _thumbnail(review: Review, number: int) -> bytes | None:
         return None
 
 
-def _refusal(
-    request: flask.Request, token: str, hosts: Sequence[str]
-) -> tuple[str, int] | None:
+def _refusal(request: flask.Request, token: str, hosts: Sequence[str]) -> tuple[str, int] | None:
     """Returns the answer to a request that is not of the page itself, and `None` for others."""
     # A page of another host may have pointed its name to this machine.
     if request.headers.get("Host") not in hosts:
@@ -164,9 +172,7 @@ def _refusal(
     given = request.path.split("/")[1]
     if not hmac.compare_digest(given.encode("utf-8", "replace"), token.encode("utf-8")):
         return "Not Found", 404
-    opens_the_page = (
-        request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
-    )
+    opens_the_page = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
     # Browsers say which site a request comes from. Other programs do not, and have the token.
     site = request.headers.get("Sec-Fetch-Site", "none")
     if site not in ("same-origin", "none") and not opens_the_page:

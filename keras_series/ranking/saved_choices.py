@@ -93,5 +93,5 @@ def _read(path: pathlib.Path) -> dict[str, dict]:
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"Expected a file of choices at {str(path)!r}, or none. Received: another file ({error})"
+            f"Expected a file of choices or none at {str(path)!r}. Received: another file ({error})"
         ) from error

@@ -54,7 +54,7 @@ class ReviewServer:
             self._server.run()
 
     def close(self) -> None:
-        """Ends the server."""
+        """Ends the server, once no browser holds a connection."""
         self._server.close()
 
 
@@ -92,6 +92,8 @@ def serve(
     )
     try:
         server.run()
+    except KeyboardInterrupt:
+        pass  # It came before the server ran.
     finally:
         server.close()
 

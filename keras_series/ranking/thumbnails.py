@@ -78,7 +78,7 @@ def draw_thumbnail(photo_bytes: bytes) -> tuple[bytes, int, int]:
 def _open(photo_bytes: bytes) -> Image.Image:
     file = io.BytesIO(photo_bytes)
     if photo_bytes[:2] == b"\xff\xd8":
-        # Phones write JPEGs that `Image.open` refuses for their size. They are decoded at an eighth.
+        # Phones write JPEGs that `Image.open` finds too large. They are decoded at an eighth.
         return JpegImagePlugin.JpegImageFile(file)
     return Image.open(file)
 
