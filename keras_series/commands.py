@@ -135,8 +135,9 @@ def _check_job(places, values):
 
 
 def _rank(places, values, outputs):
+    from keras_series.ranking import RankingOptions, rank_photos
+    from keras_series.ranking.cache import check_cache_file
     from keras_series.ranking.keep import Keep
-    from keras_series.ranking.pipeline import RankingOptions, rank_photos
     from keras_series.ranking.summary import count_valid, format_ranking
 
     given = {name: values[name] for name in ("max_gap", "min_similarity")}

@@ -11,7 +11,7 @@ from PIL import Image
 from keras_series.export import ExportedModel
 from keras_series.ranking import encoding
 from keras_series.ranking.cache import Cache
-from keras_series.ranking.encoding import encode_photos
+from keras_series.ranking.encoding import KnownFiles, encode_photos, pair_shot_files
 from keras_series.ranking.lazy_model import LazyModel
 from tests.examples import encode_grey
 from tests.shared_export import shared_export
@@ -48,7 +48,7 @@ def encode(paths, cache, model=None):
     model = model or CountingModel()
     known = Cache(cache, "model")
     try:
-        encoded = encode_photos(paths, model, known)
+        encoded = encode_photos(paths, KnownFiles.find(paths, known), model, known)
     finally:
         known.close()
     assert list(encoded) == list(paths)
@@ -113,6 +113,24 @@ def test_errors_of_readers_stop_no_other_photo(tmp_path, monkeypatch):
     # It may be installed by the next run.
     monkeypatch.undo()
     assert encode(paths, tmp_path / "c")[0][paths[1]].reason is None
+
+
+def test_files_of_a_shot_are_read_once(tmp_path, monkeypatch):
+    paths = write_photos(tmp_path, 2)
+    raw = tmp_path / "0.cr2"
+    raw.write_bytes(b"II*\0\x10\0\0\0CR\2\0")
+    known = Cache(tmp_path / "c", "model")
+    for _ in range(2):
+        files = KnownFiles.find([*paths, raw], known)
+        assert pair_shot_files([*paths, raw], files, known) == [(paths[0], [raw]), (paths[1], [])]
+        encode_photos(paths, files, CountingModel(), known)
+        known.close()
+        known = Cache(tmp_path / "c", "model")
+        monkeypatch.setattr(encoding, "read_metadata", None)
+    known.close()
+    monkeypatch.undo()
+    # The RAW file is judged once it is alone.
+    assert encode([raw], tmp_path / "c")[0][raw].reason is not None
 
 
 def test_an_interrupted_run_goes_on(tmp_path):

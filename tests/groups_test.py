@@ -67,12 +67,18 @@ def test_series_without_a_valid_photo():
 def test_every_file_is_in_one_shot():
     names = {"a/1.jpg": b"1", "a/2.jpg": b"2", "b/1.jpg": b"1", "b/3.jpg": b"", "b/4.jpg": b""}
     encoded = {pathlib.Path(name): photo(0, content=content) for name, content in names.items()}
-    raw = [pathlib.Path("b/1.cr2")]
-    pairs = [(path, raw if path == pathlib.Path("b/1.jpg") else ()) for path in encoded]
-    shots = make_shots(pairs, encoded)
-    assert [(str(shot.path), [*map(str, shot.copies)]) for shot in shots] == [
-        ("a/1.jpg", ["b/1.jpg", "b/1.cr2"]), ("a/2.jpg", []), ("b/3.jpg", []), ("b/4.jpg", []),
-    ]  # fmt: skip
+    raws = {"a/1.jpg": ["a/1.cr2"], "b/1.jpg": ["b/1.cr2", "b/1.dng"]}
+    pairs = [(path, [*map(pathlib.Path, raws.get(str(path), ()))]) for path in encoded]
+    files = [
+        [[str(shot.path)], [*map(str, shot.other_files)], [*map(str, shot.copies)]]
+        for shot in make_shots(pairs, encoded)
+    ]
+    assert files == [
+        [["a/1.jpg"], ["a/1.cr2", "b/1.dng"], ["b/1.jpg", "b/1.cr2"]],
+        [["a/2.jpg"], [], []],
+        [["b/3.jpg"], [], []],
+        [["b/4.jpg"], [], []],
+    ]
 
 
 def test_folders_as_series_with_names_of_their_own():

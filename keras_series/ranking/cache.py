@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -73,13 +74,18 @@ class FileKey:
         identity = status.st_size, status.st_mtime_ns, status.st_ino
         return cls(os.fsencode(real_path(path)), *identity)
 
+    def digest(self) -> bytes:
+        """Returns 32 bytes that stand for the file as it is."""
+        return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).digest()
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EncodedPhoto:
     """What the network and the file say of a photo.
 
     Attributes:
-        content: Bytes, SHA-256 of the file. Empty if it cannot be read.
+        content: Bytes, SHA-256 of the file. Empty if it cannot be read. For the file of a shot that
+            is not judged it is the digest of its `FileKey`, so that the file need not be read.
         embedding: float32 array `[128]`. `None` for a photo that is not valid.
         score: Float in (0, 1), P(the photo is preferred to the mean training photo). `None` for a
             photo that is not valid.
@@ -94,6 +100,11 @@ class EncodedPhoto:
     reason: str | None = None
     thumbnail: np.ndarray | None = None
     metadata: Metadata = dataclasses.field(default_factory=Metadata)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the network was asked."""
+        return self.embedding is not None or self.reason is not None
 
 
 def default_cache() -> pathlib.Path:

@@ -1,9 +1,10 @@
-"""Photos read and encoded, many at a time and in bounded memory."""
+"""Files known, paired, read and encoded, many at a time and in bounded memory."""
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from keras_series.ranking.cache import Cache, EncodedPhoto, FileKey
 from keras_series.ranking.lazy_model import LazyModel
 from keras_series.ranking.metadata import read_metadata
+from keras_series.ranking.pairing import pair_files
 from keras_series.ranking.photo_bytes import read_photo
 from keras_series.ranking.similarity import thumbnail
 from keras_series.utils import UNREADABLE, with_srgb_colours
@@ -46,35 +48,85 @@ class _LoadedPhoto:
         return len(self.photo_bytes or b"")
 
 
+@dataclasses.dataclass(frozen=True)
+class KnownFiles:
+    """What the cache knows of files, as they are now.
+
+    Attributes:
+        keys: `FileKey` by path. Files that cannot be found are missing.
+        photos: `EncodedPhoto` by path, for the files that are known.
+    """
+
+    keys: dict[pathlib.Path, FileKey]
+    photos: dict[pathlib.Path, EncodedPhoto]
+
+    @classmethod
+    def find(cls, paths: Iterable[pathlib.Path], cache: Cache) -> KnownFiles:
+        """Looks for files in the cache.
+
+        Args:
+            paths: Files of any format.
+            cache: `Cache`.
+        """
+        keys = {}
+        for path in paths:
+            with contextlib.suppress(OSError):
+                keys[path] = FileKey.of(path)
+        found = cache.find_files(list(keys.values()))
+        photos = {path: found[key.path] for path, key in keys.items() if key.path in found}
+        return cls(keys, photos)
+
+
+def pair_shot_files(
+    paths: Sequence[pathlib.Path], known: KnownFiles, cache: Cache
+) -> list[tuple[pathlib.Path, list[pathlib.Path]]]:
+    """Returns the file to judge of each shot, with the other files of the shot, see `pair_files`.
+
+    Args:
+        paths: Files of any format.
+        known: `KnownFiles` of the paths.
+        cache: `Cache`, which keeps what the other files say of their capture.
+    """
+    counts = collections.Counter(path.stem.lower() for path in paths)
+    metadata = {path: photo.metadata for path, photo in known.photos.items()}
+    unknown = [path for path in paths if counts[path.stem.lower()] > 1 and path not in metadata]
+    with concurrent.futures.ThreadPoolExecutor(_workers()) as pool:
+        metadata.update(zip(unknown, pool.map(read_metadata, unknown), strict=True))
+    pairs = pair_files(paths, metadata)
+    for path in (path for _, others in pairs for path in others):
+        if path in known.keys and path not in known.photos:
+            key = known.keys[path]
+            cache.add(key, EncodedPhoto(key.digest(), metadata=metadata[path]))
+    return pairs
+
+
 def encode_photos(
-    paths: Sequence[pathlib.Path], model: LazyModel, cache: Cache
+    paths: Sequence[pathlib.Path], known: KnownFiles, model: LazyModel, cache: Cache
 ) -> dict[pathlib.Path, EncodedPhoto]:
-    """Encodes photos, of which those in the cache are not read again.
+    """Encodes photos, of which the known ones are not read again.
 
     Threads read files ahead of the network and make thumbnails. The photos that wait for it are
     limited by their number and by their bytes.
 
     Args:
         paths: Files of any format.
+        known: `KnownFiles` of the paths.
         model: `LazyModel`.
         cache: `Cache` of the model.
 
     Returns:
         `EncodedPhoto` by path, in the order of the paths.
     """
-    keys = _find_keys(paths)
-    known = cache.find_files([key for key in keys.values() if key is not None])
-    encoded = {path: known.get(key.path) if key else None for path, key in keys.items()}
-    unknown = [path for path in paths if encoded[path] is None]
+    encoded = {path: known.photos.get(path, EncodedPhoto()) for path in paths}
+    # A file that was the other one of a shot is known, but not by the network.
+    unknown = [path for path, photo in encoded.items() if not photo.is_judged]
+    loaded_ahead = _load_ahead(unknown, cache, 2 * model.batch_size)
+    count = len(paths)
     shown = tqdm(
-        total=len(paths),
-        initial=len(paths) - len(unknown),
-        unit=" photos",
-        disable=None,
-        leave=False,
+        total=count, initial=count - len(unknown), unit=" photos", disable=None, leave=False
     )
     with shown as progress:
-        for batch in _batches(_load_ahead(unknown, cache, 2 * model.batch_size), model.batch_size):
+        for batch in _batches(loaded_ahead, model.batch_size):
             for loaded, photo in _encode_batch(batch, model):
                 encoded[loaded.path] = photo
                 if loaded.key is not None:
@@ -83,23 +135,12 @@ def encode_photos(
     return encoded
 
 
-def _find_keys(paths: Iterable[pathlib.Path]) -> dict[pathlib.Path, FileKey | None]:
-    keys = {}
-    for path in paths:
-        try:
-            keys[path] = FileKey.of(path)
-        except OSError:
-            keys[path] = None
-    return keys
-
-
 def _load_ahead(
     paths: Iterable[pathlib.Path], cache: Cache, most_photos: int
 ) -> Iterator[_LoadedPhoto]:
     """Yields photos in the order of their paths, while threads load the following ones."""
-    workers = os.cpu_count() or 1
     waiting: collections.deque = collections.deque()
-    with concurrent.futures.ThreadPoolExecutor(workers, "load") as pool:
+    with concurrent.futures.ThreadPoolExecutor(_workers()) as pool:
         try:
             for path in paths:
                 waiting.append((_expected_size(path), pool.submit(_load, path, cache)))
@@ -109,6 +150,10 @@ def _load_ahead(
                 yield waiting.popleft()[1].result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _workers() -> int:
+    return os.cpu_count() or 1
 
 
 def _bytes_of(waiting: Iterable[tuple[int, concurrent.futures.Future]]) -> int:
@@ -127,7 +172,8 @@ def _load(path: pathlib.Path, cache: Cache) -> _LoadedPhoto:
     try:
         key = FileKey.of(path)
         content = _hash(path)
-        if known := cache.find_content(content):
+        known = cache.find_content(content)
+        if known is not None and known.is_judged:
             return _LoadedPhoto(path, known, key)
         photo_bytes = with_srgb_colours(read_photo(path))
         photo = EncodedPhoto(

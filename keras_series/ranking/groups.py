@@ -11,6 +11,7 @@ import numpy as np
 from keras_series.ranking.cache import EncodedPhoto
 from keras_series.ranking.keep import Keep
 from keras_series.ranking.order import Compare, Order, order_series, verdict
+from keras_series.ranking.pairing import find_copies
 from keras_series.ranking.results import SERIES, SINGLE, RankedPhoto, RankedSeries
 from keras_series.ranking.shots import Shot
 
@@ -21,25 +22,24 @@ def make_shots(
     pairs: Sequence[tuple[pathlib.Path, Sequence[pathlib.Path]]],
     encoded: Mapping[pathlib.Path, EncodedPhoto],
 ) -> list[Shot]:
-    """Returns a shot for each content. A file with the same bytes as an earlier one is its copy.
+    """Returns a shot for each content. Files with the same bytes are copies, see `find_copies`.
 
     Args:
         pairs: For each shot the path that is judged, and the paths of its other files.
         encoded: `EncodedPhoto` by the path that is judged.
     """
-    first: dict[object, pathlib.Path] = {}
-    copies: dict[pathlib.Path, list[pathlib.Path]] = collections.defaultdict(list)
-    others = {path: tuple(files) for path, files in pairs}
-    for path, files in others.items():
-        original = first.setdefault(encoded[path].content or path, path)
-        if original != path:
-            copies[original] += [path, *files]
-    return [
-        Shot(
-            path, encoded[path].metadata, encoded[path].thumbnail, others[path], tuple(copies[path])
-        )
-        for path in first.values()
-    ]
+    others = {path: list(files) for path, files in pairs}
+    contents = {path: encoded[path].content or path for path in others}
+    return [_make_shot(path, copies, others, encoded) for path, copies in find_copies(contents)]
+
+
+def _make_shot(path, copies, others, encoded):
+    other_files, copied = others[path], list(copies)
+    for file in (file for copy in copies for file in others[copy]):
+        is_copied = any(file.name == other.name for other in other_files)
+        (copied if is_copied else other_files).append(file)
+    photo = encoded[path]
+    return Shot(path, photo.metadata, photo.thumbnail, tuple(other_files), tuple(copied))
 
 
 def group_by_folder(shots: Iterable[Shot]) -> list[Group]:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from keras_series.export import pretrained_export
-from keras_series.ranking.cache import Cache, EncodedPhoto, default_cache
-from keras_series.ranking.encoding import encode_photos
+from keras_series.ranking.cache import Cache, default_cache
+from keras_series.ranking.encoding import KnownFiles, encode_photos, pair_shot_files
 from keras_series.ranking.folders import find_files
-from keras_series.ranking.grouping import MAX_GAP, MIN_SIMILARITY, group_shots, pair_files
-from keras_series.ranking.groups import Group, group_by_folder, make_shots, rank_groups
+from keras_series.ranking.grouping import MAX_GAP, MIN_SIMILARITY, group_shots
+from keras_series.ranking.groups import group_by_folder, make_shots, rank_groups
 from keras_series.ranking.keep import Keep
 from keras_series.ranking.lazy_model import BATCH_SIZE, LazyModel
 from keras_series.ranking.results import RankedSeries
-from keras_series.ranking.shots import Shot
 from keras_series.utils import FoundFiles
 
 
@@ -81,30 +77,20 @@ def rank_photos(
     """
     options = options or RankingOptions()
     found = find_files(places)
-    pairs = pair_files(found.photos)
     network = LazyModel(model or pretrained_export(), batch_size)
-    known = Cache(cache or default_cache(), network.identity)
-    encoded: dict[pathlib.Path, EncodedPhoto] = {}
+    kept = Cache(cache or default_cache(), network.identity)
+    used: list[bytes] = []
     try:
-        encoded = encode_photos([path for path, _ in pairs], network, known)
+        known = KnownFiles.find(found.photos, kept)
+        used += [photo.content for photo in known.photos.values()]
+        pairs = pair_shot_files(found.photos, known, kept)
+        encoded = encode_photos([path for path, _ in pairs], known, network, kept)
     finally:
-        known.close([photo.content for photo in encoded.values()])
+        kept.close(used)
     shots = make_shots(pairs, encoded)
-    groups = _group(shots, encoded, options)
-    return Ranking(
-        rank_groups(groups, encoded, network.compare, options.keep), found, network.identity
-    )
-
-
-def _group(
-    shots: Sequence[Shot], encoded: Mapping[pathlib.Path, EncodedPhoto], options: RankingOptions
-) -> list[Group]:
     if options.by_folder:
-        return group_by_folder(shots)
-    found = (encoded[shot.path].embedding for shot in shots)
-    size = next((len(each) for each in found if each is not None), 0)
-    embeddings = np.full((len(shots), size), np.nan, "float32")
-    for row, shot in zip(embeddings, shots, strict=True):
-        if encoded[shot.path].embedding is not None:
-            row[:] = encoded[shot.path].embedding
-    return group_shots(shots, embeddings, options.max_gap, options.min_similarity)
+        groups = group_by_folder(shots)
+    else:
+        groups = group_shots(shots, options.max_gap, options.min_similarity)
+    series = rank_groups(groups, encoded, network.compare, options.keep)
+    return Ranking(series, found, network.identity)
