@@ -279,7 +279,7 @@ def test_missing_model_says_what_to_run(script, tmp_path):
     ("flags", "message"),
     [
         (["missing"], "Expected a folder of photos, or a photo. Received: 'missing'"),
-        (["--photos=."], "in '.'. Received: none"),
+        (["--photos=."], "in '.'. Received: 1 not an image"),
         ([".", "--html=a.jpg"], "Expected --html to be a file .html or .htm. Received"),
         ([".", "--csv=a.html"], "Expected --csv to be a file .csv. Received: 'a.html'"),
         ([".", "--csv=file/a.csv"], "Expected a writable folder. Received: "),
