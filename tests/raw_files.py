@@ -53,9 +53,7 @@ def make_dng(
 
 
 def _placed(entries: list, places: dict[int, int]) -> list:
-    return [
-        (tag, kind, [places[tag]] if tag in places else value) for tag, kind, value in entries
-    ]
+    return [(tag, kind, [places[tag]] if tag in places else value) for tag, kind, value in entries]
 
 
 def _folder(entries: list, start: int) -> bytes:

@@ -6,7 +6,6 @@ trip.
 
 import dataclasses
 import datetime
-import functools
 import io
 import pathlib
 
@@ -129,7 +128,7 @@ class _Photographers:
         """A burst in which the camera follows a subject before a background that moves."""
         wide = self.scene(2 * EDGE)
         step = self.rng.uniform(0.02, 0.08)
-        subject = self.scene()[40:120, 40:100]
+        subject = np.asarray(Image.fromarray(self.scene()).resize((60, 80)))
         self.begin("series")
         for frame in range(8):
             photo = _window(wide, frame * step).copy()
@@ -170,12 +169,9 @@ class _Photographers:
 
     def panorama(self, camera):
         wide = self.scene(3 * EDGE, landscape=True)
-        # A window is 45% of the height of the scene, and so wide as photos are.
-        count, share = self.rng.integers(3, 6), self.rng.uniform(0.35, 0.6)
+        share = self.rng.uniform(0.35, 0.6)
+        starts = np.arange(self.rng.integers(3, int(2 / share) + 2)) * share
         sign = self.rng.choice([-1, 1])
-        starts = np.arange(count) * share
-        if starts[-1] + 1 > 3.0 * EDGE / EDGE:
-            starts = starts[: int(2 / share) + 1]
         self.begin("panorama")
         for start in starts[::sign]:
             self.write(camera, _window(wide, start))
@@ -221,10 +217,6 @@ class _Photographers:
     def begin(self, kind):
         self.group += 1
         self.trip.kind[self.group] = kind
-
-    @functools.cached_property
-    def seen(self):
-        return []
 
     def scene(self, edge=round(EDGE * 1.1), landscape=False):
         while True:

@@ -64,7 +64,9 @@ def _is_better_later(shots, seconds, content, start, stop):
     The photo before a bracket often has an exposure that fits the bracket.
     """
     for size in _SIZES:
-        if size >= stop - start and _is_bracket(shots, seconds, content, start + 1, start + 1 + size):
+        if size >= stop - start and _is_bracket(
+            shots, seconds, content, start + 1, start + 1 + size
+        ):
             duration = seconds[stop - 1] - seconds[start]
             later = seconds[start + size] - seconds[start + 1]
             return size > stop - start or later < _MUCH_FASTER * duration
@@ -109,7 +111,9 @@ def _has_exposure_steps(shots: Sequence[Shot]) -> bool:
         return False
     order = np.argsort(exposures)
     brightness = np.asarray([shots[place].thumbnail.mean() + 1 for place in order])
-    return bool((np.diff(np.log(brightness)) >= np.log(_BRIGHTER) * np.diff(np.sort(exposures))).all())
+    return bool(
+        (np.diff(np.log(brightness)) >= np.log(_BRIGHTER) * np.diff(np.sort(exposures))).all()
+    )
 
 
 def _has_steps(levels: Sequence[float | None], smallest: float, tolerance: float) -> bool:
