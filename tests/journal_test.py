@@ -224,8 +224,10 @@ def run(trip, seconds=None):
     if seconds is not None:
         time.sleep(seconds)
         process.kill()
-    rest = process.communicate()[0]
-    return time.monotonic() - began, rest == "done\n"
+    has_ended = process.stdout.readline() == "done\n"
+    seconds = time.monotonic() - began
+    process.communicate()
+    return seconds, has_ended
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import re
 
 import pytest
 
@@ -9,6 +11,8 @@ from keras_series.ranking.journal import to_path
 from keras_series.ranking.results import SERIES, RankedPhoto, RankedSeries
 from keras_series.ranking.results_json import write_json
 from tests.ranked_series import draw_ranking
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def test_every_field_of_a_ranking(tmp_path):
@@ -34,6 +38,15 @@ def test_every_field_of_a_ranking(tmp_path):
     }  # fmt: skip
     ranks = [photo["rank"] for each in listed for photo in each["photos"]]
     assert ranks == [1, 2, 3, 4, None, None, None, 1]
+
+
+def test_the_page_describes_every_field(tmp_path):
+    write_json(draw_ranking(tmp_path), tmp_path / "a.json")
+    content = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    (series, *_) = content["series"]
+    page = (ROOT / "docs" / "sidecars.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"`(\w+)`", page.split("## JSON")[1].split("\n## ")[0]))
+    assert described == {*content, *series, *series["photos"][0]}
 
 
 def test_names_that_are_not_utf_8(tmp_path):

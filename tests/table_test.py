@@ -3,12 +3,16 @@
 import csv
 import dataclasses
 import os
+import pathlib
+import re
 
 import pytest
 
 from keras_series.ranking.results import SERIES, RankedPhoto, RankedSeries
 from keras_series.ranking.table import COLUMNS, format_series, printable, write_table
 from tests.ranked_series import draw_ranking
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def read(path):
@@ -75,6 +79,12 @@ def test_the_rows_of_a_table(tmp_path):
     assert [row["keep"] for row in rows] == ["yes", "yes", *["no"] * 3, *["yes"] * 3]
     assert rows[4]["reason"] == "truncated"
     assert {row["path"] for row in rows} == {str(p.path) for each in series for p in each.photos}
+
+
+def test_the_page_describes_every_column():
+    page = (ROOT / "docs" / "sidecars.md").read_text(encoding="utf-8")
+    section = page.split("## The table")[1].split("\n## ")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == COLUMNS
 
 
 def test_a_table_keeps_every_byte_of_a_path(tmp_path):
