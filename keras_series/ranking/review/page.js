@@ -604,11 +604,13 @@
       this.place();
     },
 
+    /** Closes at once: the dialog's own event comes after keys that follow quickly. */
     close() {
-      const photo = this.opener;
+      if (!this.open) return;
+      this.dialog.close();
       this.pointers.clear();
       for (const side of ["held", "other"]) this.panes[side].image.removeAttribute("src");
-      goTo(photo);
+      goTo(this.opener);
     },
   };
 
@@ -730,7 +732,10 @@
   }
 
   for (const figure of findAll("#panes figure")) compare.panes[figure.dataset.side] = new Pane(figure);
-  compare.dialog.addEventListener("close", () => compare.close());
+  compare.dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    compare.close();
+  });
   addEventListener("resize", () => compare.open && compare.place());
 
   // ------------------------------------------------------------------------- keys and buttons
@@ -775,7 +780,7 @@
     "zoom-out": () => compare.zoomBy(1 / 1.4),
     "zoom-toggle": () => compare.toggleZoom(),
     difference: () => { compare.isTinted = !compare.isTinted; compare.paint(); },
-    close: () => compare.dialog.close(),
+    close: () => compare.close(),
   };
   const choiceKeys = { p: "keep", x: "skip", u: "undecided" };
   const pageKeys = {
@@ -797,6 +802,7 @@
     "+": "zoom-in",
     "=": "zoom-in",
     "-": "zoom-out",
+    Escape: "close",
     ArrowLeft: "previous",
     ArrowRight: "next",
     ArrowUp: "previous",
