@@ -14,11 +14,13 @@ from keras_series.ranking.results import CLOSE, SERIES, SINGLE, RankedPhoto, Ran
 from tests.drawn_photos import draw_photo, encode
 from tests.review_trips import (
     STRANGE_NAME,
+    FakeDifferences,
     current,
     draw_trip,
     open_browser,
     press,
     serious_findings,
+    wait_until,
     watched_page,
 )
 
@@ -125,7 +127,7 @@ def test_review_of_three_series_by_keyboard(page):
     )
     assert current(page) == "IMG_50.jpg"
     press(page, "End x Home p")
-    page.wait_for_function("document.getElementById('progress').textContent.startsWith('3 kept')")
+    wait_until(page, "document.getElementById('progress').textContent.startsWith('3 kept')")
     assert page.inner_text("#progress") == "3 kept, 2 skipped, 17 undecided"
     assert [
         page.locator(f"[data-choice={choice}].photo").count() for choice in ("keep", "skip")
@@ -201,9 +203,7 @@ def panes(page):
 
 def test_compare(page):
     press(page, "ArrowRight z")
-    page.wait_for_function(
-        "[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)"
-    )
+    wait_until(page, "[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)")
     assert [name for name, _ in panes(page)] == ["IMG_01.jpg", "IMG_02.jpg"]
     press(page, "z Shift+ArrowRight")
     (_, first), (_, second) = panes(page)
@@ -219,16 +219,12 @@ def test_compare(page):
 def test_compare_by_mouse(page):
     page.set_viewport_size({"width": 700, "height": 500})
     page.dblclick("#photo0")
-    page.wait_for_function(
-        "[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)"
-    )
+    wait_until(page, "[...document.querySelectorAll('#panes img')].every(i => i.naturalWidth)")
     whole = panes(page)
     box = page.locator("[data-side=other] .pane").bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.mouse.wheel(0, -700)
-    page.wait_for_function(
-        f"document.querySelector('#panes img').style.transform != {whole[0][1]!r}"
-    )
+    wait_until(page, f"document.querySelector('#panes img').style.transform != {whole[0][1]!r}")
     zoomed = panes(page)
     page.mouse.down()
     page.mouse.move(box["x"] - 20, box["y"] + 10, steps=3)
@@ -292,7 +288,7 @@ def test_the_page_can_be_moved(browser, written, tmp_path):
         source = written.with_name(name)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     with watched_page(browser, (tmp_path / "ranked.html").as_uri()) as page:
-        page.wait_for_function("document.querySelector('#photo0 img').naturalWidth == 480")
+        wait_until(page, "document.querySelector('#photo0 img').naturalWidth == 480")
 
 
 def test_theme_is_a_switch(browser, written):
@@ -355,7 +351,7 @@ def test_five_thousand_photos_open_at_once(browser, tmp_path):
     page = context.new_page()
     start = time.monotonic()
     page.goto((tmp_path / "a.html").as_uri())
-    page.wait_for_function("document.querySelector('#photo0 img')?.complete")
+    wait_until(page, "document.querySelector('#photo0 img')?.complete")
     press(page, "ArrowDown p")
     page.wait_for_selector("[data-choice=keep]")
     assert time.monotonic() - start < 3
@@ -370,3 +366,26 @@ def test_strange_names_are_shown(written, page):
     assert name == r"caf\udce9 <script>.jpg"
     assert os.fsdecode(STRANGE_NAME) in os.listdir(written.parent)
     assert page.locator("#photo4 .why").inner_text() == "truncated"
+
+
+TOP_AND_BOTTOM = """[...document.querySelectorAll('#panes canvas')].map((canvas) => {
+    const copy = new OffscreenCanvas(2, 2).getContext('2d', {willReadFrequently: true});
+    copy.drawImage(canvas, 0, 0);
+    const pixels = copy.getImageData(0, 0, 2, 2).data;
+    return [0, 8].map((start) => (pixels[start] > pixels[start + 2] ? 'red' : 'blue'));
+})"""
+
+
+def test_where_two_photos_differ(browser, trip, tmp_path):
+    write_page(trip[1], tmp_path / "a.html", differences=FakeDifferences())
+    with watched_page(browser, (tmp_path / "a.html").as_uri()) as page:
+        press(page, "ArrowRight z")
+        assert page.locator("[data-action=difference]").is_hidden()
+        press(page, "Escape ArrowDown z d")
+        page.wait_for_selector("#panes canvas:not([hidden])")
+        assert page.evaluate(TOP_AND_BOTTOM) == [["red", "blue"], ["blue", "red"]]
+        press(page, "s")
+        page.wait_for_selector("#panes canvas:not([hidden])")
+        assert page.evaluate(TOP_AND_BOTTOM) == [["blue", "red"], ["red", "blue"]]
+        press(page, "ArrowRight")
+        assert page.locator("#panes canvas:not([hidden])").count() == 0

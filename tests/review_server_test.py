@@ -21,11 +21,13 @@ from keras_series.ranking.saved_choices import SavedChoices
 from keras_series.ranking.server import ReviewServer
 from tests.drawn_photos import draw_photo, encode
 from tests.review_trips import (
+    FakeDifferences,
     current,
     draw_trip,
     open_browser,
     press,
     serious_findings,
+    wait_until,
     watched_page,
 )
 
@@ -129,6 +131,16 @@ def test_converted_photos(client, review):
     assert client.send("GET", "photos/0").getheader("Content-Type") == "image/png"
     object.__setattr__(review, "read_photo", lambda path: b"<html>")
     assert client.status("GET", "photos/0") == 404
+
+
+def test_differences_are_of_listed_photos(client, review):
+    assert client.status("GET", "differences/0/1") == 404
+    differences = FakeDifferences()
+    object.__setattr__(review, "differences", differences)
+    found = json.loads(client.send("GET", "differences/0/1").content)
+    assert found == {"side": 2, "values": [50, 50, -100, -100], "covers": "crop"}
+    for path in (f"0/{LINKED}", f"{OUTSIDE}/0", "0/99", "0/-1", "0"):
+        assert client.status("GET", f"differences/{path}") == 404
 
 
 def test_choices_are_saved_as_they_are_made(client, review, tmp_path):
@@ -376,16 +388,14 @@ def test_review_in_a_browser(browser, server, review, tmp_path):
     with watched_page(browser, server.address) as page:
         assert page.locator("#export").is_hidden()
         press(page, "ArrowRight p 5 ArrowDown x")
-        page.wait_for_function(
-            "document.getElementById('progress').textContent.endsWith('· saved')"
-        )
+        wait_until(page, "document.getElementById('progress').textContent.endsWith('· saved')")
         assert [(each["choice"], each["stars"]) for each in saved(tmp_path)["choices"]] == [
             ("keep", 5), ("skip", None),
         ]  # fmt: skip
         page.reload()
         assert page.get_attribute("#photo1", "data-choice") == "keep"
         press(page, "ArrowDown z")
-        page.wait_for_function("document.querySelector('#panes img').naturalWidth == 600")
+        wait_until(page, "document.querySelector('#panes img').naturalWidth == 600")
         press(page, "Escape")
         assert current(page) == "IMG_10.jpg"
         assert serious_findings(page) == []

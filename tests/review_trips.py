@@ -4,9 +4,11 @@ import contextlib
 import os
 import pathlib
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from keras_series.ranking.results import (
@@ -67,6 +69,15 @@ def draw_trip(folder: pathlib.Path) -> list[RankedSeries]:
     return [RankedSeries(f"{first.name} </script>", first.kind, photos), *series[1:]]
 
 
+class FakeDifferences:
+    """The first photo is better at the top, the second at the bottom."""
+
+    covers = "crop"
+
+    def __call__(self, first, second):
+        return np.asarray([[0.5, 0.5], [-1, -1]])
+
+
 @contextlib.contextmanager
 def open_browser() -> Iterator[Any]:
     """Yields a headless Chromium; skips the test where it or Playwright is missing."""
@@ -91,9 +102,17 @@ def watched_page(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     page.goto(address)
     yield page
     context.close()
-    start = address.rpartition("/")[0]
+    start = "file:" if address.startswith("file:") else address
     assert [url for url in requests if not url.startswith((start, "blob:", "data:"))] == []
     assert messages == [], messages
+
+
+def wait_until(page: Any, expression: str, seconds: float = 20) -> None:
+    """Waits until JavaScript is true. Playwright's own function is stopped by the page's policy."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(30)
 
 
 def press(page: Any, keys: str) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import importlib.resources
+import itertools
 import json
 import os
 import pathlib
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import jinja2
 import markupsafe
 
+from keras_series.ranking.difference import DifferenceMaps, as_json
 from keras_series.ranking.page_data import (
     Picture,
     browser_file,
@@ -22,7 +25,7 @@ from keras_series.ranking.page_data import (
     count_series,
     rows,
 )
-from keras_series.ranking.results import RankedPhoto, RankedSeries
+from keras_series.ranking.results import CLOSE, RankedPhoto, RankedSeries
 from keras_series.ranking.table import printable
 from keras_series.ranking.thumbnails import ThumbnailFolder
 from keras_series.utils import replacing
@@ -35,6 +38,7 @@ def write_page(
     series: Sequence[RankedSeries],
     path: str | os.PathLike,
     read_photo: Callable[[pathlib.Path], bytes] = pathlib.Path.read_bytes,
+    differences: DifferenceMaps | None = None,
 ) -> list[pathlib.Path]:
     """Writes an HTML page to review a ranking with, and a folder of thumbnails beside it.
 
@@ -47,6 +51,8 @@ def write_page(
         path: File to create or replace. Its folder must exist.
         read_photo: Function from a path to the bytes of a photo that Pillow reads. Defaults to the
             bytes of the file.
+        differences: `DifferenceMaps`, for the photos that are too close to call with the next one.
+            Each takes a pass through the network. Defaults to none.
 
     Returns:
         List of the files that were written, the page first.
@@ -55,6 +61,7 @@ def write_page(
     folder = ThumbnailFolder(path.with_name(f"{path.stem}_files"), read_photo)
     readable = [photo.path for one in series for photo in one.photos if photo.reason is None]
     thumbnails = folder.make(readable)
+    differing = dict(_close_differences(series, differences)) if differences else {}
 
     def picture_of(photo: RankedPhoto) -> Picture:
         shown = browser_file(photo)
@@ -63,7 +70,8 @@ def write_page(
         if isinstance(thumbnail, str):
             return Picture(full=full, reason=thumbnail)
         small = f"{_quoted(folder.folder.name)}/{thumbnail.name}"
-        return Picture(small, full, thumbnail.width, thumbnail.height)
+        difference = differing.get(photo.path)
+        return Picture(small, full, thumbnail.width, thumbnail.height, difference=difference)
 
     # A later page at this place has the same choices, and so has this one after it was moved.
     identity = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
@@ -72,6 +80,19 @@ def write_page(
         partial.write_text(text, encoding="utf-8")
     folder.finish()
     return [path, *folder.written]
+
+
+def _close_differences(
+    series: Iterable[RankedSeries], differences: DifferenceMaps
+) -> Iterator[tuple[pathlib.Path, dict]]:
+    pairs = (pair for one in series for pair in itertools.pairwise(one.photos))
+    for photo, following in pairs:
+        if photo.verdict != CLOSE:
+            continue
+        with contextlib.suppress(OSError, ValueError, ImportError):
+            difference = differences(photo.path, following.path)
+            if difference is not None:
+                yield photo.path, as_json(difference, differences.covers)
 
 
 def render_page(series: Sequence[RankedSeries], data: Mapping, policy: str = _PICTURES_ONLY) -> str:

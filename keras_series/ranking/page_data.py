@@ -33,6 +33,8 @@ class Picture:
         width: Integer, width of the thumbnail in pixels, 0 if it is unknown.
         height: Integer, height of the thumbnail in pixels, 0 if it is unknown.
         reason: String, why there is no thumbnail. `None` if there is one.
+        difference: Where the photo differs from the next one, see
+            `keras_series.ranking.difference.as_json`. `None` if it is unknown.
     """
 
     small: str | None = None
@@ -40,6 +42,7 @@ class Picture:
     width: int = 0
     height: int = 0
     reason: str | None = None
+    difference: dict | None = None
 
 
 def count_series(series: Iterable[RankedSeries]) -> str:
@@ -108,6 +111,7 @@ def _photo(photo: RankedPhoto, picture: Picture) -> dict:
         "files": [printable(path.name, "utf-8") for path in photo.other_files],
         "copies": [printable(path.name, "utf-8") for path in photo.copies],
         "time": str(photo.time) if photo.time else None,
+        "difference": picture.difference,
         "camera": printable(photo.camera, "utf-8"),
     }
     return {name: value for name, value in fields.items() if value}

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from keras_series.ranking.difference import DifferenceMaps, as_json
 from keras_series.ranking.page import content_policy, render_page
 from keras_series.ranking.page_data import Picture, rows
 from keras_series.ranking.results import RankedPhoto, RankedSeries
@@ -49,12 +50,14 @@ class Review:
         folders: Folders. A photo that lies elsewhere, perhaps through a link, is not shown.
         choices: `SavedChoices` of all photos.
         read_photo: Function from a path to the bytes of a photo that Pillow reads.
+        differences: `DifferenceMaps`, or `None` for no such maps.
     """
 
     series: Sequence[RankedSeries]
     folders: Sequence[str | os.PathLike]
     choices: SavedChoices
     read_photo: Callable[[pathlib.Path], bytes]
+    differences: DifferenceMaps | None = None
 
     @functools.cached_property
     def photos(self) -> list[RankedPhoto]:
@@ -79,6 +82,7 @@ class Review:
     def page(self) -> str:
         """Returns the HTML of the page, with the choices made so far."""
         data = {"rows": self.rows, "choices": self.choices.of_photos(), "save": "choices"}
+        data["differences"] = "differences" if self.differences else None
         return render_page(self.series, data, _POLICY)
 
     def read(self, number: int) -> bytes | None:
@@ -94,6 +98,24 @@ class Review:
             return self.read_photo(path)
         except (OSError, ValueError, ImportError):
             return None
+
+    def difference(self, first: int, second: int) -> dict | None:
+        """Returns where two photos differ, and `None` if it is unknown.
+
+        Args:
+            first: Integer, place of a photo in `photos`.
+            second: Integer, place of the other one.
+        """
+        if self.differences is None or max(first, second) >= len(self.photos):
+            return None
+        paths = [self._real_path(self.photos[number]) for number in (first, second)]
+        if None in paths:
+            return None
+        try:
+            found = self.differences(*paths)
+        except (OSError, ValueError, ImportError):
+            return None
+        return None if found is None else as_json(found, self.differences.covers)
 
     def _real_path(self, photo: RankedPhoto) -> pathlib.Path | None:
         """Returns where a photo lies now, and `None` if that is outside the folders."""
@@ -143,6 +165,13 @@ def create_app(review: Review, token: str, hosts: Sequence[str]) -> flask.Flask:
     @app.get(f"/{token}/photos/<int:number>/small")
     def small_photo(number: int) -> flask.Response:
         return picture(small(number))
+
+    @app.get(f"/{token}/differences/<int:first>/<int:second>")
+    def difference(first: int, second: int) -> dict:
+        found = review.difference(first, second)
+        if found is None:
+            raise werkzeug.exceptions.NotFound
+        return found
 
     @app.post(f"/{token}/choices")
     def choose() -> tuple[str, int]:

@@ -9,6 +9,7 @@ import secrets
 import warnings
 from collections.abc import Callable, Sequence
 
+from keras_series.ranking.difference import DifferenceMaps
 from keras_series.ranking.results import RankedSeries
 from keras_series.ranking.review_app import MOST_BYTES, Review, create_app
 from keras_series.ranking.saved_choices import SavedChoices
@@ -64,6 +65,7 @@ def serve(
     choices_file: str | os.PathLike,
     read_photo: Callable[[pathlib.Path], bytes] = pathlib.Path.read_bytes,
     port: int = 0,
+    differences: DifferenceMaps | None = None,
 ) -> None:
     """Serves the page to review a ranking with on this machine, until Ctrl+C.
 
@@ -77,6 +79,8 @@ def serve(
         read_photo: Function from a path to the bytes of a photo that Pillow reads. Defaults to the
             bytes of the file.
         port: Integer, port of 127.0.0.1. Defaults to 0, any free port.
+        differences: `DifferenceMaps`, which are made of photos when they are compared. Defaults to
+            none.
 
     Raises:
         ImportError: If Flask or Waitress is missing. The message says how to install them.
@@ -84,7 +88,7 @@ def serve(
     """
     uris = [photo.path.resolve().as_uri() for one in series for photo in one.photos]
     choices = SavedChoices(choices_file, uris)
-    server = ReviewServer(Review(series, folders, choices, read_photo), port)
+    server = ReviewServer(Review(series, folders, choices, read_photo, differences), port)
     print(
         f"Open {server.address} to review the photos. Choices are saved to "
         f"{os.fspath(choices_file)}. Ctrl+C ends the server.",

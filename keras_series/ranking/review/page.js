@@ -448,6 +448,29 @@
 
   // ----------------------------------------------------------------------------------- comparing
 
+  const differences = new Map(); // By the numbers of two photos, the lower one first.
+  const inOrder = (one, two) => (one.index < two.index ? [one, two] : [two, one]);
+
+  function hasDifference(one, two) {
+    const [first, second] = inOrder(one, two);
+    if (!first.ranked || !second.ranked) return false;
+    return Boolean(data.differences || (second.index === first.index + 1 && first.difference));
+  }
+
+  /** Returns where two photos differ, with the sign 1 if positive values favour the first. */
+  async function differenceOf(one, two) {
+    const [first, second] = inOrder(one, two);
+    const name = `${first.index}/${second.index}`;
+    if (!differences.has(name)) {
+      if (data.differences) announce("The network compares the photos");
+      differences.set(name, data.differences
+        ? fetch(`${data.differences}/${name}`).then((answer) => (answer.ok ? answer.json() : null), () => null)
+        : Promise.resolve(first.difference));
+    }
+    const found = await differences.get(name);
+    return found && { ...found, sign: first === one ? 1 : -1 };
+  }
+
   const compare = {
     dialog: find("#compare"),
     panes: {},
@@ -481,9 +504,9 @@
         const photo = this[side];
         if (photo) this.panes[side].load(photo);
       }
-      const hasMaps = !this.isAlone && Boolean(this.held.map && this.other.map);
-      find("[data-action=difference]", this.dialog).hidden = !hasMaps;
-      if (!hasMaps) this.isTinted = false;
+      const canDiffer = !this.isAlone && hasDifference(this.held, this.other);
+      find("[data-action=difference]", this.dialog).hidden = !canDiffer;
+      if (!canDiffer) this.isTinted = false;
       this.paint();
       announce(this.isAlone ? this.other.name
         : `${this.held.name} is held, ${this.other.name} beside it, ${stateOf(this.other)}`);
@@ -568,22 +591,26 @@
       this.place();
     },
 
-    /** Draws where the network's map of each photo is above (red) or below (blue) the other's. */
-    tint() {
-      for (const side of ["held", "other"]) this.panes[side].canvas.hidden = !this.isTinted;
+    /** Draws where each photo is the better one (red) or the worse (blue), for the network. */
+    async tint() {
+      const { held, other } = this;
+      for (const side of ["held", "other"]) this.panes[side].canvas.hidden = true;
       if (!this.isTinted) return;
-      const [held, other] = [this.held, this.other].map((photo) =>
-        Uint8Array.from(atob(photo.map), (letter) => letter.charCodeAt(0)));
-      const most = Math.max(1, ...held.map((value, place) => Math.abs(value - other[place])));
-      this.panes.held.tint(held.length, (place) => (held[place] - other[place]) / most);
-      this.panes.other.tint(held.length, (place) => (other[place] - held[place]) / most);
+      const found = await differenceOf(held, other);
+      if (!this.isTinted || held !== this.held || other !== this.other) return;
+      if (!found) return announce("The network's difference of these photos is not there");
+      this.panes.held.tint(found, found.sign);
+      this.panes.other.tint(found, -found.sign);
+      this.place();
     },
 
+    /** Closes at once: the dialog's own event comes after keys that follow quickly. */
     close() {
-      const photo = this.opener;
+      if (!this.open) return;
+      this.dialog.close();
       this.pointers.clear();
       for (const side of ["held", "other"]) this.panes[side].image.removeAttribute("src");
-      goTo(photo);
+      goTo(this.opener);
     },
   };
 
@@ -649,21 +676,24 @@
       const [left, top, scale] = this.geometry();
       const { naturalWidth: width, naturalHeight: height } = this.image;
       this.image.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
-      this.canvas.style.transform = `translate(${left}px, ${top}px) `
-        + `scale(${(scale * width) / this.canvas.width}, ${(scale * height) / this.canvas.height})`;
+      // The network sees a square, inside the photo or around it.
+      const square = scale * (this.covers === "pad" ? Math.max : Math.min)(width, height);
+      const x = left + (scale * width - square) / 2;
+      const y = top + (scale * height - square) / 2;
+      this.canvas.style.transform = `translate(${x}px, ${y}px) scale(${square / this.canvas.width})`;
     }
 
-    tint(number, valueAt) {
-      const side = Math.round(Math.sqrt(number));
+    tint({ side, values, covers }, sign) {
+      this.covers = covers;
       this.canvas.width = this.canvas.height = side;
       const context = this.canvas.getContext("2d");
       const pixels = context.createImageData(side, side);
-      for (let place = 0; place < number; place += 1) {
-        const value = valueAt(place);
-        pixels.data.set(value > 0 ? [255, 40, 30] : [40, 90, 255], 4 * place);
-        pixels.data[4 * place + 3] = 150 * Math.abs(value);
-      }
+      values.forEach((value, place) => {
+        pixels.data.set(value * sign > 0 ? [255, 40, 30] : [40, 90, 255], 4 * place);
+        pixels.data[4 * place + 3] = 1.8 * Math.abs(value);
+      });
       context.putImageData(pixels, 0, 0);
+      this.canvas.hidden = false;
     }
 
     listen() {
@@ -702,7 +732,10 @@
   }
 
   for (const figure of findAll("#panes figure")) compare.panes[figure.dataset.side] = new Pane(figure);
-  compare.dialog.addEventListener("close", () => compare.close());
+  compare.dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    compare.close();
+  });
   addEventListener("resize", () => compare.open && compare.place());
 
   // ------------------------------------------------------------------------- keys and buttons
@@ -747,7 +780,7 @@
     "zoom-out": () => compare.zoomBy(1 / 1.4),
     "zoom-toggle": () => compare.toggleZoom(),
     difference: () => { compare.isTinted = !compare.isTinted; compare.paint(); },
-    close: () => compare.dialog.close(),
+    close: () => compare.close(),
   };
   const choiceKeys = { p: "keep", x: "skip", u: "undecided" };
   const pageKeys = {
@@ -769,6 +802,7 @@
     "+": "zoom-in",
     "=": "zoom-in",
     "-": "zoom-out",
+    Escape: "close",
     ArrowLeft: "previous",
     ArrowRight: "next",
     ArrowUp: "previous",
@@ -841,8 +875,8 @@
 
   // ------------------------------------------------------------------------------------- start
 
-  const hasMaps = photos.some((photo) => photo.map);
-  findAll(".only-maps").forEach((element) => { element.hidden = !hasMaps; });
+  const canDiffer = Boolean(data.differences) || photos.some((photo) => photo.difference);
+  findAll(".only-maps").forEach((element) => { element.hidden = !canDiffer; });
   findAll(".only-file").forEach((element) => { element.hidden = Boolean(data.save); });
   findAll(".only-server").forEach((element) => { element.hidden = !data.save; });
   setTheme(savedTheme());
