@@ -155,26 +155,43 @@ def _rank(places, values, outputs):
     yield format_ranking(ranking)
     if not count_valid(ranking.series):
         raise ValueError("Expected at least one photo that can be read. Received: none")
-    yield from outputs.write(ranking, places, values["dry_run"])
+    # The maps need the weights, which an export keeps in a form of its own.
+    differences = None if values["model"] else _shipped_differences()
+    yield from outputs.write(ranking, places, values["dry_run"], differences)
     if values["serve"] and not values["dry_run"]:
-        _serve(ranking, places, values)
+        _serve(ranking, places, values, differences)
     elif next_step := _next_step(values):
         yield next_step
 
 
 def _check_serving(values):
-    from keras_series.ranking import server  # noqa: F401
     from keras_series.ranking.outputs import check_file
+    from keras_series.ranking.server import import_waitress
 
+    import_waitress()
     check_file("choices", values["choices"], (".json",))
 
 
-def _serve(ranking: Ranking, places, values):
+def _shipped_differences():
+    from keras_series.ranking.difference import DifferenceMaps
+    from keras_series.ranking.photo_bytes import read_photo
+    from keras_series.utils import import_tensorflow
+
+    def load():
+        import_tensorflow()
+        from keras_series.models import load_pretrained
+
+        return load_pretrained()
+
+    return DifferenceMaps(load, read_photo)
+
+
+def _serve(ranking: Ranking, places, values, differences):
     from keras_series.ranking.photo_bytes import read_photo
     from keras_series.ranking.server import serve
 
     folders = [place if os.path.isdir(place) else os.path.dirname(place) or "." for place in places]
-    serve(ranking.series, folders, values["choices"], read_photo, values["port"])
+    serve(ranking.series, folders, values["choices"], read_photo, values["port"], differences)
 
 
 def _next_step(values):

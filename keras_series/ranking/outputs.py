@@ -10,16 +10,21 @@ from collections.abc import Iterator, Sequence
 from keras_series.ranking.changes import Change, count_changes, format_changes
 from keras_series.ranking.choices import mark_choices, read_choices
 from keras_series.ranking.copies import check_copy_folder, plan_copies
+from keras_series.ranking.difference import DifferenceMaps
 from keras_series.ranking.journal import undo
 from keras_series.ranking.marks import MarkedShot, mark_ranking
 from keras_series.ranking.photo_bytes import read_photo
 from keras_series.ranking.pipeline import Ranking
+from keras_series.ranking.results import CLOSE
 from keras_series.ranking.results_json import write_json
 from keras_series.ranking.sidecars import SIDECAR_NAMES, plan_sidecars
 from keras_series.ranking.table import printable, write_table
 from keras_series.ranking.writing import carry_out
 from keras_series.ranking.xmp import check_lxml
 from keras_series.utils import count_left_out
+
+# Each takes half a second. The server makes those that are looked at.
+_MOST_DIFFERENCES = 100
 
 Places = Sequence[str | os.PathLike]
 
@@ -66,13 +71,20 @@ class Outputs:
             folders = [place for place in places if os.path.isdir(place)]
             check_parent(check_copy_folder(self.copy_best, folders))
 
-    def write(self, ranking: Ranking, places: Places, dry_run: bool = False) -> Iterator[str]:
+    def write(
+        self,
+        ranking: Ranking,
+        places: Places,
+        dry_run: bool = False,
+        differences: DifferenceMaps | None = None,
+    ) -> Iterator[str]:
         """Writes a ranking.
 
         Args:
             ranking: `Ranking`.
             places: Folders of photos, and photos.
             dry_run: Whether to say only what would be written. Defaults to `False`.
+            differences: `DifferenceMaps` for the page. Defaults to none.
 
         Yields:
             Lines of text that say what was written, or would be.
@@ -83,7 +95,10 @@ class Outputs:
                 yield f"{title}, not written: {printable(path)}"
                 continue
             pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-            _WRITERS[flag](ranking, path)
+            if flag == "html":
+                _write_page(ranking, path, differences)
+            else:
+                _WRITERS[flag](ranking, path)
             yield f"{title}: {printable(path)}"
         shots = mark_ranking(ranking.series, self.overwrite_ratings)
         yield from self._change_folders(shots, places, dry_run)
@@ -180,10 +195,13 @@ def _carry_out(title: str, planned: Sequence[Change], dry_run: bool) -> Iterator
         yield f"{title}: {count_changes(carry_out(planned))}."
 
 
-def _write_page(ranking: Ranking, path: str) -> None:
+def _write_page(ranking: Ranking, path: str, differences: DifferenceMaps | None) -> None:
     from keras_series.ranking.page import write_page
 
-    write_page(ranking.series, path, read_photo)
+    close = sum(photo.verdict == CLOSE for each in ranking.series for photo in each.photos)
+    if close > _MOST_DIFFERENCES:
+        differences = None
+    write_page(ranking.series, path, read_photo, differences)
 
 
 _SUFFIXES = {"csv": (".csv",), "json": (".json",), "html": (".html", ".htm")}
@@ -191,5 +209,4 @@ _TITLES = {"csv": "Table", "json": "JSON", "html": "Page"}
 _WRITERS = {
     "csv": lambda ranking, path: write_table(ranking.series, path),
     "json": lambda ranking, path: write_json(ranking.series, path, ranking.model),
-    "html": _write_page,
 }

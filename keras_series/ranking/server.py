@@ -37,7 +37,7 @@ class ReviewServer:
     """
 
     def __init__(self, review: Review, port: int = 0):
-        waitress = _import_waitress()
+        waitress = import_waitress()
         # The application is made for a port that the system chooses.
         self._server = _listen(waitress, lambda environ, start: self._app(environ, start), port)
         port = self._server.effective_port
@@ -102,7 +102,12 @@ def serve(
         server.close()
 
 
-def _import_waitress():
+def import_waitress():
+    """Returns the module `waitress`.
+
+    Raises:
+        ImportError: If Flask or Waitress is missing. The message says how to install them.
+    """
     try:
         import flask  # noqa: F401
         import waitress
