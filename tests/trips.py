@@ -7,6 +7,7 @@ trip.
 import dataclasses
 import datetime
 import io
+import itertools
 import pathlib
 
 import numpy as np
@@ -126,7 +127,7 @@ class _Photographers:
 
     def panning(self, camera):
         """A burst in which the camera follows a subject before a background that moves."""
-        wide = self.scene(2 * EDGE)
+        wide = self.scene(2 * EDGE, landscape=True)
         step = self.rng.uniform(0.02, 0.08)
         subject = np.asarray(Image.fromarray(self.scene()).resize((60, 80)))
         self.begin("series")
@@ -218,7 +219,7 @@ class _Photographers:
         self.group += 1
         self.trip.kind[self.group] = kind
 
-    def scene(self, edge=round(EDGE * 1.1), landscape=False):
+    def scene(self, edge=EDGE * 11 // 10, landscape=False):
         while True:
             scene = draw_scene(self.rng, edge)
             if not landscape or scene.shape[0] * 1.3 < scene.shape[1]:
@@ -306,14 +307,13 @@ def _window(wide, start):
 
 def pairwise_f1(found: list[set], truth: dict) -> float:
     """F1 of the pairs that are together in a group, over the photos of `truth`."""
-    from itertools import combinations
-
-    def pairs(groups):
-        return {frozenset(pair) for group in groups for pair in combinations(sorted(group), 2)}
-
     groups = {}
     for path, group in truth.items():
         groups.setdefault(group, set()).add(path)
-    true = pairs(groups.values())
-    found = pairs([group & truth.keys() for group in found])
+    true = _pairs(groups.values())
+    found = _pairs([group & truth.keys() for group in found])
     return 2 * len(true & found) / max(len(true) + len(found), 1)
+
+
+def _pairs(groups):
+    return {pair for group in groups for pair in itertools.combinations(sorted(group), 2)}

@@ -131,7 +131,7 @@ class _Folder:
         for kind, start, stop in self._find_wholes(places):
             rest[start:stop] = False
             yield self._new_group(kind, places[start:stop])
-        yield from self._group_series([place for place, is_rest in zip(places, rest) if is_rest])
+        yield from self._group_series([places[i] for i in np.flatnonzero(rest)])
 
     def _find_wholes(self, places: list[int]) -> Iterator[tuple[str, int, int]]:
         """Yields the brackets and panoramas among shots in a row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,7 +65,7 @@ def _shifts(shots: Sequence[Shot], seconds: np.ndarray, content: np.ndarray) -> 
     """Returns how far each shot shows the content of the one before moved, 0 where it does not."""
     shifts = np.zeros(max(len(shots) - 1, 0))
     alike = np.einsum("nd,nd->n", content[:-1], content[1:])
-    for place, (before, after) in enumerate(zip(shots, shots[1:], strict=False)):
+    for place, (before, after) in enumerate(itertools.pairwise(shots)):
         gap = seconds[place + 1] - seconds[place]
         if gap < _SHORTEST_GAP or gap > _LONGEST_GAP or alike[place] > _AT_REST:
             continue
