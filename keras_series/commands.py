@@ -53,16 +53,15 @@ def _define_flags():
         ),
         define_float(
             "max_gap",
-            None,
+            30.0,
             "The most seconds between two photos of a series, by the capture time in their EXIF "
-            "data. Defaults to the best value measured.",
+            "data.",
             lower_bound=0.0,
         ),
         define_float(
             "min_similarity",
-            None,
-            "How alike two photos of a series must at least be, from 0 to 1. Defaults to the best "
-            "value measured.",
+            0.7,
+            "How alike two photos of a series must be. Raise it to get smaller series.",
             0.0,
             1.0,
         ),
@@ -140,11 +139,9 @@ def _rank(places, values, outputs):
     from keras_series.ranking.keep import Keep
     from keras_series.ranking.summary import count_valid, format_ranking
 
-    given = {name: values[name] for name in ("max_gap", "min_similarity")}
+    names = "max_gap", "min_similarity", "by_folder"
     options = RankingOptions(
-        keep=Keep.parse(values["keep"]),
-        by_folder=values["by_folder"],
-        **{name: value for name, value in given.items() if value is not None},
+        keep=Keep.parse(values["keep"]), **{name: values[name] for name in names}
     )
     outputs.check(places)
     if values["cache"]:

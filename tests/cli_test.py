@@ -10,6 +10,7 @@ import pytest
 from absl import flags
 
 from keras_series import cli
+from keras_series.ranking import MAX_GAP, MIN_SIMILARITY
 
 FOLDER = cli.define_path("folder_of_a_test", "A folder.")
 ROOT = pathlib.Path(__file__).parents[1]
@@ -65,3 +66,12 @@ def test_tensorflow_is_imported_without_its_lines_on_cuda(tmp_path):
     )  # fmt: skip
     assert result.returncode == 1
     assert result.stderr.startswith("error: Expected the folder of an exported version")
+
+
+def test_defaults_of_the_ranking_are_those_of_the_library():
+    result = subprocess.run(
+        [sys.executable, ROOT / "rank.py", "--helpfull"], capture_output=True, text=True
+    )
+    for name, value in {"max_gap": MAX_GAP, "min_similarity": MIN_SIMILARITY}.items():
+        text = result.stdout.split(f"--{name}:")[1].split("--")[0]
+        assert f"(default: '{value}')" in text
