@@ -153,4 +153,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, only_exports=lambda: True)
+    # The memory of this process counts as that of the processes that it starts.
+    cli.run(main, only_exports=lambda: True, uses_tensorflow=False)
