@@ -29,7 +29,6 @@ from PIL import Image, ImageOps
 
 from keras_series import cli
 from keras_series.ranking import MIN_SIMILARITY, Shot, describe_content, group_shots, thumbnail
-from keras_series.ranking.clusters import Clusters
 
 _DATA = flags.DEFINE_string("data", None, "Folder with series.csv and Images/.")
 _THRESHOLDS = np.arange(0.1, 1, 0.01)
@@ -61,17 +60,17 @@ def correlations(photos: Sequence[bytes]) -> np.ndarray:
 
 
 def embeddings(photos: Sequence[bytes]) -> np.ndarray:
-    """Returns the cosine of each two embeddings of the shipped network, whitened, `[F, F]`."""
+    """Returns the cosine of each two embeddings of the shipped network, `[F, F]`.
+
+    They are whitened by the photos themselves: a few of their directions have most of the variance,
+    those of the quality of a photo.
+    """
     from keras_series.export import ExportedModel, pretrained_export
 
     found = ExportedModel(pretrained_export()).embed(photos)[0]
-    if _WHITENING.get("mean") is None:  # The training photos come first.
-        _WHITENING["mean"] = found.mean(axis=0)
-        _, scale, axes = np.linalg.svd(found - found.mean(axis=0), full_matrices=False)
-        _WHITENING["axes"] = axes.T / scale
-    white = (found - _WHITENING["mean"]) @ _WHITENING["axes"]
-    white /= np.linalg.norm(white, axis=1, keepdims=True)
-    return white @ white.T
+    directions = np.linalg.svd(found - found.mean(axis=0), full_matrices=False)[0]
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return directions @ directions.T
 
 
 def gradients(photos: Sequence[bytes]) -> np.ndarray:
@@ -80,7 +79,6 @@ def gradients(photos: Sequence[bytes]) -> np.ndarray:
     return content @ content.T
 
 
-_WHITENING: dict[str, np.ndarray] = {}
 _MEASURES = {
     "imagehash.phash": perceptual_hashes,
     "correlation of thumbnails": correlations,
@@ -91,10 +89,9 @@ _MEASURES = {
 
 def linked(similarities: np.ndarray, threshold: float) -> np.ndarray:
     """Returns the group of each photo, `[F]`, if photos above a threshold are linked."""
-    clusters = Clusters([-1] * len(similarities))
-    for first, second in np.argwhere(np.triu(similarities >= threshold, 1)):
-        clusters.join(int(first), int(second))
-    return _labels(clusters.members())
+    from scipy.sparse import csgraph
+
+    return csgraph.connected_components(similarities >= threshold, directed=False)[1]
 
 
 def grouped(photos: Sequence[bytes]) -> np.ndarray:

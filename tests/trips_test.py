@@ -1,4 +1,4 @@
-"""Whole trips: every file in one shot, every shot in one group, and the groups as they were shot."""
+"""Whole trips: every file in one shot, every shot in one group, and groups as they were shot."""
 
 import dataclasses
 import importlib.util

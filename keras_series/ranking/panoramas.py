@@ -110,19 +110,19 @@ def _correlations(
 ) -> np.ndarray:
     """Returns the correlation of the parts that overlap, for each shift, `[down, across]`."""
     size = (2 * _POINTS, 2 * _POINTS)
-    inside = np.fft.rfft2(np.ones_like(before), size)
-    first, second = np.fft.rfft2(before, size), np.fft.rfft2(after, size)
-    first_square, second_square = np.fft.rfft2(before**2, size), np.fft.rfft2(after**2, size)
-
-    def total(of_before, of_after):
-        sums = np.fft.irfft2(np.conj(of_after) * of_before, size)
-        return sums[np.ix_(down % size[0], across % size[1])]
-
-    count = np.maximum(total(inside, inside), 1)
-    first_sum, second_sum = total(first, inside), total(inside, second)
-    product = total(first, second) - first_sum * second_sum / count
-    first_variance = total(first_square, inside) - first_sum**2 / count
-    second_variance = total(inside, second_square) - second_sum**2 / count
+    spectrum = np.conj(np.fft.rfft2(after, size)) * np.fft.rfft2(before, size)
+    products = np.fft.irfft2(spectrum, size)[np.ix_(down % size[0], across % size[1])]
+    counts = (_POINTS - np.abs(down))[:, None] * (_POINTS - np.abs(across))
     # An even part, such as a sky, is like every other.
-    variance = np.maximum(first_variance, count) * np.maximum(second_variance, count)
-    return product / np.sqrt(variance)
+    squares = np.maximum(_overlap_sums(before**2, down, across), counts)
+    squares_after = np.maximum(_overlap_sums(after**2, -down, -across), counts)
+    return products / np.sqrt(squares * squares_after)
+
+
+def _overlap_sums(values: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Returns the sums over the part that overlaps with a photo at each shift."""
+    sums = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    top, left = np.maximum(down, 0), np.maximum(across, 0)
+    bottom, right = _POINTS + np.minimum(down, 0), _POINTS + np.minimum(across, 0)
+    lower = sums[np.ix_(bottom, right)] - sums[np.ix_(bottom, left)]
+    return lower - sums[np.ix_(top, right)] + sums[np.ix_(top, left)]
