@@ -13,7 +13,10 @@
   const rows = data.rows.map((row, index) => {
     const first = photos.length;
     row.photos.forEach((photo, place) => {
-      photos.push({ ...photo, index: first + place, row: index, place, choice: null, stars: null });
+      // Brackets and panoramas are kept whole, so that nothing in them is suggested.
+      const keep = photo.keep && row.kind === "series";
+      const more = { keep, index: first + place, row: index, place, choice: null, stars: null };
+      photos.push({ ...photo, ...more });
     });
     const ranked = row.photos.filter((photo) => photo.ranked).length;
     const own = photos.slice(first);
