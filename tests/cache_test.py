@@ -1,7 +1,6 @@
 """What a second run knows of photos, whatever happens to the database."""
 
 import concurrent.futures
-import dataclasses
 import datetime
 import multiprocessing
 import os
@@ -83,7 +82,7 @@ def test_a_changed_file_is_not_known(field, tmp_path):
     fill(tmp_path / "c.sqlite", [1])
     value = b"/other" if field == "path" else 99
     database = Cache(tmp_path / "c.sqlite", "model")
-    assert not database.find_files([dataclasses.replace(key(1), **{field: value})])
+    assert not database.find_files([key(1)._replace(**{field: value})])
     database.close()
 
 

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,8 +45,7 @@ create index if not exists by_use on photos (used);
 _COLUMNS = "photos.content, embedding, score, reason, thumbnail, metadata"
 
 
-@dataclasses.dataclass(frozen=True)
-class FileKey:
+class FileKey(NamedTuple):
     """What tells that a file has not changed, without reading it.
 
     Attributes:
@@ -76,7 +76,7 @@ class FileKey:
 
     def digest(self) -> bytes:
         """Returns 32 bytes that stand for the file as it is."""
-        return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).digest()
+        return hashlib.sha256(repr(tuple(self)).encode()).digest()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -217,10 +217,7 @@ class Cache:
             f"select path, {_COLUMNS} from files join photos on files.content = photos.content "
             "where path = ? and files.size = ? and modified = ? and inode = ? and model = ?"
         )
-        rows = (
-            self._database.execute(query, (*dataclasses.astuple(key), self._model)).fetchone()
-            for key in keys
-        )
+        rows = (self._database.execute(query, (*key, self._model)).fetchone() for key in keys)
         return {path: _photo(*row) for path, *row in filter(None, rows)}
 
     def _find_content(self, content: bytes) -> EncodedPhoto | None:
@@ -237,7 +234,7 @@ class Cache:
             )
             self._database.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?)",
-                [(*dataclasses.astuple(key), photo.content) for key, photo in self._waiting],
+                [(*key, photo.content) for key, photo in self._waiting],
             )
         self._waiting.clear()
         self._written = time.monotonic()
