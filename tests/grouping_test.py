@@ -56,6 +56,10 @@ def test_full_seconds_are_sorted_by_the_numbers_of_names():
     assert series_of(burst[::-1]) == ["D7 D8 D9 D10 D11 D12"]
 
 
+def test_shots_of_one_full_second_are_a_series_whatever_they_show():
+    assert series_of([shot(f"{n}.jpg", 7, seed=n) for n in range(4)]) == ["0 1 2 3"]
+
+
 @pytest.mark.parametrize(
     ("gap", "same", "count"),
     [(0.4, False, 1), (2, True, 1), (2, False, 2), (29, True, 1), (31, True, 2)],
