@@ -9,10 +9,15 @@ that are more alike than a threshold are of one group, and so are all that are l
 others. The threshold is the one with the highest F1 of pairs on the training photos. `group_shots`
 is what the ranking does.
 
-On the validation photos, 295 of them:
+On the 295 validation photos:
 
 | content | precision | recall | F1 |
 |---|---|---|---|
+| `imagehash.phash` | 0.804 | 0.751 | 0.777 |
+| correlation of thumbnails of 8 x 8 pixels | 0.922 | 0.488 | 0.638 |
+| embeddings of the shipped network, whitened | 0.794 | 0.845 | 0.819 |
+| directions of gradients, `describe_content` | 0.981 | 0.867 | 0.921 |
+| `group_shots`, which uses these | 0.982 | 0.916 | 0.948 |
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ import csv
 import io
 import itertools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from absl import flags
@@ -59,18 +64,20 @@ def correlations(photos: Sequence[bytes]) -> np.ndarray:
     return np.corrcoef(small)
 
 
-def embeddings(photos: Sequence[bytes]) -> np.ndarray:
-    """Returns the cosine of each two embeddings of the shipped network, `[F, F]`.
+def embeddings(photos: Sequence[bytes], held_out: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the cosines of embeddings of the shipped network, `[F, F]`, for both lists.
 
-    They are whitened by the photos themselves: a few of their directions have most of the variance,
-    those of the quality of a photo.
+    They are whitened by the first list: a few of their directions have most of the variance, those
+    of the quality of a photo.
     """
     from keras_series.export import ExportedModel, pretrained_export
 
-    found = ExportedModel(pretrained_export()).embed(photos)[0]
-    directions = np.linalg.svd(found - found.mean(axis=0), full_matrices=False)[0]
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return directions @ directions.T
+    model = ExportedModel(pretrained_export())
+    known, asked = (model.embed(each)[0] for each in (photos, held_out))
+    _, scales, axes = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)
+    white = [(each - known.mean(axis=0)) @ axes.T / scales for each in (known, asked)]
+    white = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in white]
+    return white[0] @ white[0].T, white[1] @ white[1].T
 
 
 def gradients(photos: Sequence[bytes]) -> np.ndarray:
@@ -79,11 +86,16 @@ def gradients(photos: Sequence[bytes]) -> np.ndarray:
     return content @ content.T
 
 
+def for_each(measure: Callable) -> Callable:
+    """Returns a function that measures two lists of photos, each alone."""
+    return lambda *lists: tuple(map(measure, lists))
+
+
 _MEASURES = {
-    "imagehash.phash": perceptual_hashes,
-    "correlation of thumbnails": correlations,
+    "imagehash.phash": for_each(perceptual_hashes),
+    "correlation of thumbnails": for_each(correlations),
     "embeddings of the network": embeddings,
-    "directions of gradients": gradients,
+    "directions of gradients": for_each(gradients),
 }
 
 
@@ -130,7 +142,7 @@ def main() -> None:
     )
     print(f"{len(held_out)} photos of validation: precision, recall and F1 of pairs")
     for name, measure in _MEASURES.items():
-        known, asked = measure(photos), measure(held_out)
+        known, asked = measure(photos, held_out)
         best = max(_THRESHOLDS, key=lambda least: pair_scores(linked(known, least), series)[2])
         scores = pair_scores(linked(asked, best), held_out_series)
         print(f"{name:<27}{best:6.2f}" + "".join(f"{score:8.3f}" for score in scores))

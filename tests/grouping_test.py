@@ -56,6 +56,10 @@ def test_full_seconds_are_sorted_by_the_numbers_of_names():
     assert series_of(burst[::-1]) == ["D7 D8 D9 D10 D11 D12"]
 
 
+def test_shots_of_one_full_second_are_a_series_whatever_they_show():
+    assert series_of([shot(f"{n}.jpg", 7, seed=n) for n in range(4)]) == ["0 1 2 3"]
+
+
 @pytest.mark.parametrize(
     ("gap", "same", "count"),
     [(0.4, False, 1), (2, True, 1), (2, False, 2), (29, True, 1), (31, True, 2)],
@@ -173,8 +177,8 @@ def test_brackets_in_a_row_and_beside_others():
 def test_what_is_no_bracket():
     corrected = [shot(f"{n}.jpg", n * 5 + 0.1, 1, exposure_bias=-0.7 * n) for n in range(2)]
     assert names(corrected)[1] == ["series"]
-    of_others = [shot(f"{n}.jpg", n / 4, n, exposure_bias=float(n)) for n in range(3)]
-    assert names(of_others)[1] == ["series"]
+    of_others = [shot(f"{n}.jpg", 2 * n + 0.1, n, exposure_bias=float(n)) for n in range(3)]
+    assert "bracket" not in names(of_others)[1]
     # Automatic exposure: the light changes, and the photos do not.
     automatic = [shot(f"{n}.jpg", n / 4, 1, exposure=float(n)) for n in range(3)]
     assert names(automatic)[1] == ["series"]

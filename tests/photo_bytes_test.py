@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -105,6 +106,7 @@ def test_a_preview_that_is_upright_already_is_not_turned_again(tmp_path):
 @pytest.mark.parametrize("name", ["a.dng", "a.heic"])
 def test_broken_files(name, tmp_path):
     pytest.importorskip("rawpy")
+    pytest.importorskip("pillow_heif")
     head = b"II*\0" if name == "a.dng" else b"\0\0\0\x18ftypheic"
     (tmp_path / name).write_bytes(head + bytes(100))
     with pytest.raises((ValueError, OSError)):
@@ -140,6 +142,13 @@ def test_thumbnails_of_what_cannot_be_shown():
     # The lower part of the photo is missing.
     assert thumbnail(content[: len(content) * 4 // 5]) is not None
     assert thumbnail(content[:100]) is thumbnail(b"") is thumbnail(b"no photo") is None
+
+
+def test_the_thumbnail_of_200_megapixels():
+    content = encode(PHOTO, "JPEG", quality=95)
+    frame = content.find(b"\xff\xc0")
+    size = struct.pack(">HH", 12240, 16320)
+    assert thumbnail(content[: frame + 5] + size + content[frame + 9 :]) is not None
 
 
 def test_thumbnails_of_16_bits_are_not_clipped():

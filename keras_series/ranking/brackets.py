@@ -11,7 +11,9 @@ from keras_series.ranking.shots import Shot
 # Cameras take brackets of 2, 3, 5, 7 and 9 photos.
 _SIZES = (9, 7, 5, 3, 2)
 # In seconds, not counting the exposure, which may take half a minute at night.
-_LONGEST_GAP = 3.0
+_LONGEST_WAIT = 3.0
+# So fast, steps of the bias alone are a sure sign: over-exposed photos may show hardly anything.
+_SURE_WAIT = 1.0
 _LONGEST_EXPOSURE = 30.0
 _MUCH_FASTER = 0.5
 # In stops. Cameras step by a third and more; exposure times are rounded.
@@ -22,7 +24,7 @@ _BIAS_TOLERANCE, _EXPOSURE_TOLERANCE = 0.12, 0.35
 _SMALLEST_STEP_WITHOUT_BIAS = 0.6
 _BRIGHTER = 1.06
 # Dark and bright photos of one subject are less alike than others, and yet more than this.
-_LEAST_SIMILARITY = 0.3
+_LEAST_SIMILARITY, _LEAST_SIMILARITY_WITH_BIAS = 0.3, 0.15
 
 
 def find_brackets(
@@ -30,10 +32,11 @@ def find_brackets(
 ) -> list[tuple[int, int]]:
     """Finds the exposure brackets among the shots of a camera.
 
-    A bracket is two, three, five, seven or nine shots of the same content in a row, with a step of
-    the same size from each exposure to the next larger one, in any order. The step shows in the
-    exposure bias. Where that is missing or does not change, it shows in the exposure, and the
-    photos have to become brighter with it.
+    A bracket is two, three, five, seven or nine shots in a row, at most three seconds and the
+    exposure apart, with a step of the same size from each exposure to the next larger one, in any
+    order. The step shows in the exposure bias. Where that is missing or does not change, it shows
+    in the exposure, and the photos have to become brighter with it. The photos show the same
+    content, which is not asked for if the bias changes within a second.
 
     Args:
         shots: N shots in the order of capture.
@@ -74,22 +77,25 @@ def _is_better_later(shots, seconds, content, start, stop):
 
 
 def _is_bracket(shots, seconds, content, start, stop):
-    if stop > len(shots) or not _are_close(shots[start:stop], seconds[start:stop]):
+    if stop > len(shots):
         return False
     some = shots[start:stop]
-    if not (_has_bias_steps(some) or _has_exposure_steps(some)):
+    # How much longer the gaps are than the exposures.
+    waits = np.diff(seconds[start:stop]) - [_exposure_seconds(shot) for shot in some[:-1]]
+    if (waits > _LONGEST_WAIT).any():
         return False
-    alike = content[start:stop] @ content[start:stop].T
-    known = np.abs(content[start:stop]).any(axis=1)
-    # Of each photo with the one that is most like it: the extremes of a bracket hardly are alike.
+    if _has_bias_steps(some):
+        in_a_burst = bool((waits <= _SURE_WAIT).all())
+        return in_a_burst or _are_alike(content[start:stop], _LEAST_SIMILARITY_WITH_BIAS)
+    return _has_exposure_steps(some) and _are_alike(content[start:stop], _LEAST_SIMILARITY)
+
+
+def _are_alike(content: np.ndarray, least: float) -> bool:
+    """Returns whether each photo is like another one; the extremes hardly are like one another."""
+    alike = content @ content.T
     np.fill_diagonal(alike, -1)
-    return bool((alike.max(axis=1) >= _LEAST_SIMILARITY)[known].all())
-
-
-def _are_close(shots: Sequence[Shot], seconds: np.ndarray) -> bool:
-    gaps = np.diff(seconds)
-    exposed = [_exposure_seconds(shot) for shot in shots[:-1]]
-    return not (gaps > _LONGEST_GAP + np.asarray(exposed)).any()
+    known = np.abs(content).any(axis=1)
+    return bool((alike.max(axis=1) >= least)[known].all())
 
 
 def _exposure_seconds(shot: Shot) -> float:

@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from PIL import ExifTags, Image, JpegImagePlugin
+from PIL import ExifTags, Image
 
+from keras_series.ranking.images import open_image
 from keras_series.utils import detect_format
 
 # Olympus and Panasonic write another number than 42 into what is a TIFF file otherwise.
@@ -46,13 +47,7 @@ def read_exif(path: str | os.PathLike) -> Mapping[int, object]:
 
 
 def _read_image(file: BinaryIO) -> dict[int, object]:
-    try:
-        image = Image.open(file)
-    except Image.DecompressionBombError:
-        # Phones write JPEGs that Pillow finds too large to decode. Here nothing is decoded.
-        file.seek(0)
-        image = JpegImagePlugin.JpegImageFile(file)
-    return _tags(image.getexif())
+    return _tags(open_image(file).getexif())
 
 
 def _read_raw(file: BinaryIO) -> dict[int, object]:

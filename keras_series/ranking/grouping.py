@@ -63,8 +63,8 @@ def group_shots(
     2. A shot belongs to the series of the shot before if at most half a second lies between them.
        Otherwise it belongs to the series of the last `max_gap` seconds whose latest shots its
        content is most like, if the similarity is large enough: 40% of `min_similarity` just after
-       half a second, rising to 70% at `max_gap`. A camera whose times are full seconds asks for
-       30% within a second.
+       half a second, rising to 70% at `max_gap`. Where a camera's times are full seconds, shots
+       of the same second are of one series, and those of the next need 30%.
     3. The series of two cameras are joined if they are at most `max_gap` apart, two of their shots
        have a similarity of `min_similarity`, and the cameras' clocks agree: at least half of the
        series of the one that are at most `max_gap` from a series of the other are like it.
@@ -170,7 +170,7 @@ class _Folder:
             gap = self.seconds[place] - group.stop
             if gap > self.max_gap:
                 break
-            if gap <= _BURST_GAP and not full_seconds:
+            if gap <= (0 if full_seconds else _BURST_GAP):
                 return group
             excess = self._similarity(group, place) - self._needed(gap, full_seconds)
             if excess >= 0 and (best is None or excess > most):

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_series.ranking.images import open_image
+
 THUMBNAIL_SIZE = 64
 # Where gradients are taken and where they are counted, and the deviations of the two blurs, in
 # pixels of the thumbnail.
@@ -36,7 +38,7 @@ def thumbnail(photo_bytes: bytes) -> np.ndarray | None:
     # A JPEG without its end is shown as far as it goes, as the models do.
     end = _END_OF_JPEG if photo_bytes.startswith(b"\xff\xd8") else b""
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(photo_bytes + end)) as image:
+        with warnings.catch_warnings(), open_image(io.BytesIO(photo_bytes + end)) as image:
             warnings.simplefilter("ignore")
             image.draft("L", _DRAFT_SIZE)
             grey = ImageOps.exif_transpose(_grey(image))
