@@ -148,4 +148,3 @@ def browser_file(photo: RankedPhoto) -> pathlib.Path | None:
 
 def _is_shown(path: pathlib.Path) -> bool:
     return path.suffix.lower() in _SHOWN_BY_BROWSERS
-
