@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import threading
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from keras_series.export import ExportedModel
 from keras_series.ranking import encoding
 from keras_series.ranking.cache import Cache
-from keras_series.ranking.encoding import KnownFiles, encode_photos, pair_shot_files
+from keras_series.ranking.encoding import KnownFiles, encode_photos, find_known_shots
 from keras_series.ranking.lazy_model import LazyModel
 from tests.examples import encode_grey
 from tests.shared_export import shared_export
@@ -119,14 +120,19 @@ def test_files_of_a_shot_are_read_once(tmp_path, monkeypatch):
     paths = write_photos(tmp_path, 2)
     raw = tmp_path / "0.cr2"
     raw.write_bytes(b"II*\0\x10\0\0\0CR\2\0")
+    copy = shutil.copy(paths[0], tmp_path / "0 (copy).png")
     known = Cache(tmp_path / "c", "model")
     for _ in range(2):
-        files = KnownFiles.find([*paths, raw], known)
-        assert pair_shot_files([*paths, raw], files, known) == [(paths[0], [raw]), (paths[1], [])]
-        encode_photos(paths, files, CountingModel(), known)
+        files = KnownFiles.find([*paths, raw, copy], known)
+        shots = find_known_shots([*paths, raw, copy], files, known)
+        assert [(shot.path, shot.other_files, shot.copies) for shot in shots] == [
+            (paths[0], (raw,), (copy,)), (paths[1], (), ()),
+        ]  # fmt: skip
+        encode_photos([shot.path for shot in shots], files, CountingModel(), known)
         known.close()
         known = Cache(tmp_path / "c", "model")
-        monkeypatch.setattr(encoding, "read_metadata", None)
+        for name in ("read_metadata", "_hash_or_nothing"):
+            monkeypatch.setattr(encoding, name, None)
     known.close()
     monkeypatch.undo()
     # The RAW file is judged once it is alone.

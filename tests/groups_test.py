@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from keras_series.ranking import CaptureTime, Metadata
+from keras_series.ranking import CaptureTime, Metadata, Shot
 from keras_series.ranking.cache import EncodedPhoto
-from keras_series.ranking.groups import group_by_folder, make_shots, rank_groups
+from keras_series.ranking.groups import complete_shots, group_by_folder, rank_groups
 from keras_series.ranking.keep import Keep
 from keras_series.ranking.results import BRACKET, SERIES, SINGLE
 
@@ -32,7 +32,7 @@ def photo(strength, name="", **fields):
 def rank(strengths, kind=SERIES, keep="1"):
     """Ranks photos by name, of which each has a strength."""
     encoded = {pathlib.Path(name): photo(each, name) for name, each in strengths.items()}
-    shots = make_shots([(path, ()) for path in encoded], encoded)
+    shots = complete_shots(map(Shot, encoded), encoded)
     (series,) = rank_groups([(kind, shots)], encoded, compare, Keep.parse(keep))
     assert series.kind == kind
     return series.photos
@@ -64,27 +64,10 @@ def test_series_without_a_valid_photo():
     assert [each.keep for each in rank({"a/1": None, "a/2": None})] == [False, False]
 
 
-def test_every_file_is_in_one_shot():
-    names = {"a/1.jpg": b"1", "a/2.jpg": b"2", "b/1.jpg": b"1", "b/3.jpg": b"", "b/4.jpg": b""}
-    encoded = {pathlib.Path(name): photo(0, content=content) for name, content in names.items()}
-    raws = {"a/1.jpg": ["a/1.cr2"], "b/1.jpg": ["b/1.cr2", "b/1.dng"]}
-    pairs = [(path, [*map(pathlib.Path, raws.get(str(path), ()))]) for path in encoded]
-    files = [
-        [[str(shot.path)], [*map(str, shot.other_files)], [*map(str, shot.copies)]]
-        for shot in make_shots(pairs, encoded)
-    ]
-    assert files == [
-        [["a/1.jpg"], ["a/1.cr2", "b/1.dng"], ["b/1.jpg", "b/1.cr2"]],
-        [["a/2.jpg"], [], []],
-        [["b/3.jpg"], [], []],
-        [["b/4.jpg"], [], []],
-    ]
-
-
 def test_folders_as_series_with_names_of_their_own():
     encoded = {pathlib.Path(name): photo(0, name) for name in ("a/1", "b/1", "a/2")}
     encoded[pathlib.Path("c/IMG_1.jpg")] = photo(0, "c", metadata=Metadata())
-    groups = group_by_folder(make_shots([(path, ()) for path in encoded], encoded))
+    groups = group_by_folder(complete_shots(map(Shot, encoded), encoded))
     groups.append(groups[0])
     found = rank_groups(groups, encoded, compare, Keep())
     assert [(series.name, series.kind) for series in found] == [

@@ -228,10 +228,13 @@ class Cache:
     def _write(self) -> None:
         # One short transaction, since other processes wait for its end.
         with self._database:
-            self._database.executemany(
-                "insert or replace into photos values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [self._photo_row(key, photo) for key, photo in self._waiting],
-            )
+            for key, photo in self._waiting:
+                # The answer of the network is worth more than none.
+                verb = "replace" if photo.is_judged else "ignore"
+                self._database.execute(
+                    f"insert or {verb} into photos values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    self._photo_row(key, photo),
+                )
             self._database.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?)",
                 [(*key, photo.content) for key, photo in self._waiting],

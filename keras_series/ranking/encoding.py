@@ -1,4 +1,4 @@
-"""Files known, paired, read and encoded, many at a time and in bounded memory."""
+"""Files looked up, read and encoded, many at a time and in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from tqdm import tqdm
 from keras_series.ranking.cache import Cache, EncodedPhoto, FileKey
 from keras_series.ranking.lazy_model import LazyModel
 from keras_series.ranking.metadata import read_metadata
-from keras_series.ranking.pairing import pair_files
+from keras_series.ranking.pairing import find_shots
 from keras_series.ranking.photo_bytes import read_photo
+from keras_series.ranking.shots import Metadata, Shot
 from keras_series.ranking.similarity import thumbnail
 from keras_series.utils import UNREADABLE, with_srgb_colours
 
@@ -76,28 +77,50 @@ class KnownFiles:
         photos = {path: found[key.path] for path, key in keys.items() if key.path in found}
         return cls(keys, photos)
 
+    def hashes(self) -> dict[pathlib.Path, bytes]:
+        """Returns the SHA-256 by path, for the files of which it is known."""
+        return {
+            path: photo.content
+            for path, photo in self.photos.items()
+            if photo.content != self.keys[path].digest()
+        }
 
-def pair_shot_files(
-    paths: Sequence[pathlib.Path], known: KnownFiles, cache: Cache
-) -> list[tuple[pathlib.Path, list[pathlib.Path]]]:
-    """Returns the file to judge of each shot, with the other files of the shot, see `pair_files`.
+
+def find_known_shots(paths: Sequence[pathlib.Path], known: KnownFiles, cache: Cache) -> list[Shot]:
+    """Returns the shots that files are of, see `find_shots`, and reads no more than is needed.
+
+    Only files of one size can be copies, and only files of one name can be of one shot.
 
     Args:
         paths: Files of any format.
         known: `KnownFiles` of the paths.
-        cache: `Cache`, which keeps what the other files say of their capture.
+        cache: `Cache`, which keeps what is read of files that are not judged.
+
+    Returns:
+        List of `Shot`, whose metadata are known for some only.
     """
-    counts = collections.Counter(path.stem.lower() for path in paths)
+    sizes = collections.Counter(key.size for key in known.keys.values())
+    names = collections.Counter(path.stem.lower() for path in paths)
+    hashes = known.hashes()
     metadata = {path: photo.metadata for path, photo in known.photos.items()}
-    unknown = [path for path in paths if counts[path.stem.lower()] > 1 and path not in metadata]
+    same_size = [
+        path for path, key in known.keys.items() if sizes[key.size] > 1 and path not in hashes
+    ]
+    same_name = [path for path in paths if names[path.stem.lower()] > 1 and path not in metadata]
     with concurrent.futures.ThreadPoolExecutor(_workers()) as pool:
-        metadata.update(zip(unknown, pool.map(read_metadata, unknown), strict=True))
-    pairs = pair_files(paths, metadata)
-    for path in (path for _, others in pairs for path in others):
-        if path in known.keys and path not in known.photos:
+        found = pool.map(_hash_or_nothing, same_size)
+        shown = tqdm(found, total=len(same_size), unit=" files compared", disable=None, leave=False)
+        hashes.update(zip(same_size, shown, strict=True))
+        metadata.update(zip(same_name, pool.map(read_metadata, same_name), strict=True))
+    hashes = {path: content for path, content in hashes.items() if content}
+    shots = find_shots({path: metadata.get(path, Metadata()) for path in paths}, hashes)
+    read = {*same_size, *same_name}
+    for path in (path for shot in shots for path in (*shot.other_files, *shot.copies)):
+        if path in known.keys and (path in read or path not in known.photos):
             key = known.keys[path]
-            cache.add(key, EncodedPhoto(key.digest(), metadata=metadata[path]))
-    return pairs
+            content = hashes.get(path, key.digest())
+            cache.add(key, EncodedPhoto(content, metadata=metadata.get(path, Metadata())))
+    return shots
 
 
 def encode_photos(
@@ -186,6 +209,13 @@ def _load(path: pathlib.Path, cache: Cache) -> _LoadedPhoto:
     except Exception as error:
         reason = str(error) or type(error).__name__
     return _LoadedPhoto(path, EncodedPhoto(reason=reason, metadata=read_metadata(path)))
+
+
+def _hash_or_nothing(path: pathlib.Path) -> bytes:
+    try:
+        return _hash(path)
+    except OSError:
+        return b""
 
 
 def _hash(path: pathlib.Path) -> bytes:

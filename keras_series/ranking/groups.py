@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,35 +12,26 @@ import numpy as np
 from keras_series.ranking.cache import EncodedPhoto
 from keras_series.ranking.keep import Keep
 from keras_series.ranking.order import Compare, Order, order_series, verdict
-from keras_series.ranking.pairing import find_copies
 from keras_series.ranking.results import SERIES, SINGLE, RankedPhoto, RankedSeries
 from keras_series.ranking.shots import Shot
 
 Group = tuple[str, Sequence[Shot]]
 
 
-def make_shots(
-    pairs: Sequence[tuple[pathlib.Path, Sequence[pathlib.Path]]],
-    encoded: Mapping[pathlib.Path, EncodedPhoto],
+def complete_shots(
+    shots: Iterable[Shot], encoded: Mapping[pathlib.Path, EncodedPhoto]
 ) -> list[Shot]:
-    """Returns a shot for each content. Files with the same bytes are copies, see `find_copies`.
+    """Returns shots with the metadata and the thumbnails of their photos.
 
     Args:
-        pairs: For each shot the path that is judged, and the paths of its other files.
-        encoded: `EncodedPhoto` by the path that is judged.
+        shots: `Shot`s.
+        encoded: `EncodedPhoto` by the path of the shot.
     """
-    others = {path: list(files) for path, files in pairs}
-    contents = {path: encoded[path].content or path for path in others}
-    return [_make_shot(path, copies, others, encoded) for path, copies in find_copies(contents)]
-
-
-def _make_shot(path, copies, others, encoded):
-    other_files, copied = others[path], list(copies)
-    for file in (file for copy in copies for file in others[copy]):
-        is_copied = any(file.name == other.name for other in other_files)
-        (copied if is_copied else other_files).append(file)
-    photo = encoded[path]
-    return Shot(path, photo.metadata, photo.thumbnail, tuple(other_files), tuple(copied))
+    photos = ((shot, encoded[shot.path]) for shot in shots)
+    return [
+        dataclasses.replace(shot, metadata=photo.metadata, thumbnail=photo.thumbnail)
+        for shot, photo in photos
+    ]
 
 
 def group_by_folder(shots: Iterable[Shot]) -> list[Group]:

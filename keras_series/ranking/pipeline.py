@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from keras_series.export import pretrained_export
 from keras_series.ranking.cache import Cache, default_cache
-from keras_series.ranking.encoding import KnownFiles, encode_photos, pair_shot_files
+from keras_series.ranking.encoding import KnownFiles, encode_photos, find_known_shots
 from keras_series.ranking.folders import find_files
 from keras_series.ranking.grouping import MAX_GAP, MIN_SIMILARITY, group_shots
-from keras_series.ranking.groups import group_by_folder, make_shots, rank_groups
+from keras_series.ranking.groups import complete_shots, group_by_folder, rank_groups
 from keras_series.ranking.keep import Keep
 from keras_series.ranking.lazy_model import BATCH_SIZE, LazyModel
 from keras_series.ranking.results import RankedSeries
@@ -83,11 +83,11 @@ def rank_photos(
     try:
         known = KnownFiles.find(found.photos, kept)
         used += [photo.content for photo in known.photos.values()]
-        pairs = pair_shot_files(found.photos, known, kept)
-        encoded = encode_photos([path for path, _ in pairs], known, network, kept)
+        shots = find_known_shots(found.photos, known, kept)
+        encoded = encode_photos([shot.path for shot in shots], known, network, kept)
     finally:
         kept.close(used)
-    shots = make_shots(pairs, encoded)
+    shots = complete_shots(shots, encoded)
     if options.by_folder:
         groups = group_by_folder(shots)
     else:
