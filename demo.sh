@@ -8,6 +8,8 @@ set -euo pipefail
 PYTHON=${PYTHON:-python}
 DEMO=${DEMO:-demo}
 PHOTOS=${PHOTOS:-}
+# Drawn photos have no capture time, and each folder is a series.
+BY_FOLDER=$([[ -n $PHOTOS ]] || echo --by_folder)
 
 step() {
   local start=$SECONDS
@@ -19,12 +21,12 @@ step() {
 mkdir -p "$DEMO"
 step "$PYTHON" prepare.py --dataset=synthetic_series/few_scenes --data_dir="$DEMO/datasets" \
   --sheet="$DEMO/series.png" --photos="$DEMO/photos"
-step "$PYTHON" rank.py --photos="${PHOTOS:-$DEMO/photos}" --html="$DEMO/ranked.html"
+step "$PYTHON" rank.py "${PHOTOS:-$DEMO/photos}" $BY_FOLDER --html="$DEMO/ranked.html"
 step "$PYTHON" train.py --flagfile=configs/demo.flags --data_dir="$DEMO/datasets" --workdir="$DEMO/run"
 step "$PYTHON" evaluate.py --dataset=synthetic_series/few_scenes --data_dir="$DEMO/datasets" --workdir="$DEMO/run"
 step "$PYTHON" export.py --workdir="$DEMO/run" --base="$DEMO/exported"
 MODEL=$DEMO/exported/$(ls "$DEMO/exported" | sort -n | tail -n 1)
-step "$PYTHON" rank.py --model="$MODEL" --photos="${PHOTOS:-$DEMO/photos}" \
+step "$PYTHON" rank.py --model="$MODEL" "${PHOTOS:-$DEMO/photos}" $BY_FOLDER \
   --html="$DEMO/ranked_again.html"
 
 cat <<END

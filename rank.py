@@ -1,6 +1,6 @@
-"""Ranks the photos of a folder: the command `series-rank`, in a checkout.
+"""Ranks the photos of folders: the command `series-rank`, in a checkout.
 
-python rank.py --photos=my_photos --html=ranked.html
+python rank.py my_photos --html=ranked.html
 """
 
 from keras_series import commands

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import io
 import os
 import pathlib
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from absl import app, flags, logging
 
 from keras_series.training import Recipe
-from keras_series.utils import keras_home
+from keras_series.utils import import_tensorflow, keras_home
 
 if TYPE_CHECKING:
     from keras_series.data import MixedDataset, SeriesDataset
@@ -30,28 +28,32 @@ def run(
     main: Callable,
     *required: str,
     passes_on: bool = False,
+    takes_arguments: bool = False,
     only_exports: Callable[[], bool] = lambda: False,
-    backends: Sequence[str] = ("tensorflow",),
+    backends: Sequence[str] | None = ("tensorflow",),
 ) -> None:
     """Runs a function as a script whose flags are defined with absl.
 
-    `--flagfile` is absl's own flag. Positional arguments and missing flags are refused with the
-    usage. Errors that a user can fix (`USER_ERRORS`) end the script with their message and exit
-    code 1; `--verbosity=1` shows the traceback. Where the encoding of the standard output lacks a
-    character of a file name, the character is escaped.
+    `--flagfile` is absl's own flag. Missing flags are refused with the usage, and so are positional
+    arguments unless the script takes some. Errors that a user can fix (`USER_ERRORS`) end the
+    script with their message and exit code 1; `--verbosity=1` shows the traceback. Where the
+    encoding of the standard output lacks a character of a file name, the character is escaped.
 
     Args:
-        main: Function without arguments. It should import TensorFlow itself, so that `--help`
-            answers at once.
+        main: Function without arguments, or of a list if `passes_on` or `takes_arguments`. It
+            should import TensorFlow itself, so that `--help` answers at once.
         *required: Names of the required flags.
         passes_on: Whether unknown options are passed to `main` as a list, for another program that
             refuses those it does not know. Defaults to `False`.
+        takes_arguments: Whether the positional arguments are passed to `main` as a list. Defaults
+            to `False`.
         only_exports: Function without arguments that is called once the flags are read. Whether the
             script runs exported models and no other convolutions, so that oneDNN may keep what it
             makes of their weights, see docs/pipelines.md. Defaults to a function that returns
             `False`.
-        backends: Names of the Keras backends that the script runs on; none for a script that does
-            not use Keras. Defaults to TensorFlow's.
+        backends: Names of the Keras backends that the script runs on; an empty list for a script
+            that uses TensorFlow without Keras; `None` for one that may need neither and calls
+            `import_tensorflow` itself. Defaults to TensorFlow's.
     """
     # TensorFlow reads them on import. Its remarks on the processor do not help users, and without
     # oneDNN it takes twice as long on processors without AVX-512.
@@ -59,8 +61,15 @@ def run(
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     flags.mark_flags_as_required(required)
     parser = {"flags_parser": _parse_known} if passes_on else {}
-    checked = functools.partial(_checked, main, backends)
-    app.run(lambda argv: _main(checked, argv[1:], passes_on, only_exports), **parser)
+
+    def start(argv):
+        rest = argv[1:]
+        if rest and not takes_arguments and not (passes_on and rest[0].startswith("-")):
+            raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
+        _prepare(only_exports(), backends is not None)
+        _main(main, [rest] if passes_on or takes_arguments else [], backends)
+
+    app.run(start, **parser)
 
 
 def _parse_known(argv):
@@ -71,29 +80,27 @@ def _parse_known(argv):
     return [argument for argument in rest if argument != "--"]
 
 
-def _main(main, rest, passes_on, only_exports):
-    if rest and not (passes_on and rest[0].startswith("-")):
-        raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
+def _prepare(only_exports, uses_tensorflow):
     if not flags.FLAGS["verbosity"].present:
         # TFDS and TensorFlow log every file that they open.
         logging.set_verbosity(logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    if only_exports():
+    if only_exports:
         os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
-    _import_tensorflow()
+    if uses_tensorflow:
+        import_tensorflow()
+
+
+def _main(main, arguments, backends):
     try:
-        main(rest) if passes_on else main()
+        if backends:
+            _check_keras(backends)
+        main(*arguments)
     except USER_ERRORS as error:
         logging.debug("Traceback:", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def _checked(main, backends, *arguments):
-    if backends:
-        _check_keras(backends)
-    main(*arguments)
 
 
 def _check_keras(backends):
@@ -118,29 +125,6 @@ def _check_keras(backends):
         )
 
 
-def _import_tensorflow() -> None:
-    """Imports TensorFlow without its lines on CUDA, which it writes whatever the log level.
-
-    They are written by C++ code, so the file descriptor is redirected. They are shown if the import
-    fails.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as lines:
-        os.dup2(lines.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-        except BaseException:
-            lines.seek(0)
-            os.write(kept, lines.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
 class _PathParser(flags.ArgumentParser):
     def parse(self, argument):
         return os.path.expanduser(argument)
@@ -157,6 +141,16 @@ def define_path(name: str, help: str, default: str | None = None) -> flags.FlagH
         default: String, default path. Defaults to `None`.
     """
     return flags.DEFINE(_PathParser(), name, default, help, serializer=flags.ArgumentSerializer())
+
+
+def define_paths(name: str, help: str) -> flags.FlagHolder:
+    """Defines a flag for a list of paths, which is repeated for each, see `define_path`.
+
+    Args:
+        name: String, name of the flag.
+        help: String, text for `--help`.
+    """
+    return flags.DEFINE_multi(_PathParser(), flags.ArgumentSerializer(), name, [], help)
 
 
 def exported_or_pretrained(model: str | None) -> str:

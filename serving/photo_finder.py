@@ -149,16 +149,30 @@ def reason_left_out(path: str | os.PathLike, formats: Collection[str] = FORMATS)
             return NOT_AN_IMAGE
         if not status.st_size:
             return EMPTY
-        with open(path, "rb", buffering=0) as file:
-            head = file.read(_HEAD_BYTES)
+        found = detect_format(path)
     except OSError as error:
         return _reason(error)
-    found = image_format(head)
-    if found == "TIFF" and os.fspath(path).lower().endswith(_RAW_SUFFIXES):
-        found = "RAW"
     if found in formats:
         return None
     return NOT_SUPPORTED if found else NOT_AN_IMAGE
+
+
+def detect_format(path: str | os.PathLike) -> str | None:
+    """Returns the name of a file's image format, see `image_format`.
+
+    A TIFF file with the suffix of a camera's RAW files is a RAW file.
+
+    Args:
+        path: Path of a file.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:
+        found = image_format(file.read(_HEAD_BYTES))
+    if found == "TIFF" and os.fspath(path).lower().endswith(_RAW_SUFFIXES):
+        return "RAW"
+    return found
 
 
 def image_format(head: bytes) -> str | None:

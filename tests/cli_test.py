@@ -10,6 +10,7 @@ import pytest
 from absl import flags
 
 from keras_series import cli
+from keras_series.ranking import MAX_GAP, MIN_SIMILARITY
 
 FOLDER = cli.define_path("folder_of_a_test", "A folder.")
 ROOT = pathlib.Path(__file__).parents[1]
@@ -17,7 +18,17 @@ PATHS = {
     "train.py": {"workdir", "init_from"},
     "evaluate.py": {"workdir", "model", "data_dir"},
     "export.py": {"workdir", "base", "check"},
-    "keras_series/commands.py": {"model", "photos", "html", "csv"},
+    "keras_series/commands.py": {
+        "model",
+        "photos",
+        "cache",
+        "csv",
+        "json",
+        "html",
+        "copy_best",
+        "choices",
+        "apply",
+    },
     "prepare.py": {"data_dir", "manual_dir", "sheet", "photos"},
     "score_photos.py": {"photos", "model", "output"},
     "reproduce.py": {"folder"},
@@ -44,7 +55,7 @@ def test_home_folder(given, expected, monkeypatch):
 @pytest.mark.parametrize(("script", "expected"), PATHS.items())
 def test_paths_of_the_scripts(script, expected):
     text = (ROOT / script).read_text(encoding="utf-8")
-    assert set(re.findall(r'define_path\(\s*"(\w+)"', text)) == expected
+    assert set(re.findall(r'define_paths?\(\s*"(\w+)"', text)) == expected
 
 
 def test_tensorflow_is_imported_without_its_lines_on_cuda(tmp_path):
@@ -55,3 +66,12 @@ def test_tensorflow_is_imported_without_its_lines_on_cuda(tmp_path):
     )  # fmt: skip
     assert result.returncode == 1
     assert result.stderr.startswith("error: Expected the folder of an exported version")
+
+
+def test_defaults_of_the_ranking_are_those_of_the_library():
+    result = subprocess.run(
+        [sys.executable, ROOT / "rank.py", "--helpfull"], capture_output=True, text=True
+    )
+    for name, value in {"max_gap": MAX_GAP, "min_similarity": MIN_SIMILARITY}.items():
+        text = result.stdout.split(f"--{name}:")[1].split("--")[0]
+        assert f"(default: '{value}')" in text

@@ -1,99 +1,62 @@
-"""Folders of photos as series."""
+"""The photos that a ranking finds, each once."""
 
-import datetime
+import os
 
 import pytest
-from PIL import ExifTags, Image
 
-from keras_series.ranking import find_series
+from keras_series.ranking.folders import find_files, real_path
 from tests.photo_trees import HEADS, write, write_tricky_tree
 
-NOON = datetime.datetime(2024, 5, 3, 12)
+
+def names(found, folder):
+    return [str(path.relative_to(folder)) for path in found.photos]
 
 
-def take(path, seconds=None, zone=None, since=NOON):
-    """Writes a photo that was taken this many seconds after noon; `None` if this is not known."""
-    exif = Image.Exif()
-    if seconds is not None:
-        time = since + datetime.timedelta(seconds=seconds)
-        tags = exif.get_ifd(ExifTags.IFD.Exif)
-        tags[ExifTags.Base.DateTimeOriginal] = f"{time:%Y:%m:%d %H:%M:%S}"
-        tags[ExifTags.Base.SubsecTimeOriginal] = f"{time:%f}"[:3]
-        if zone:
-            tags[ExifTags.Base.OffsetTimeOriginal] = zone
-    path.parent.mkdir(exist_ok=True)
-    Image.new("RGB", (4, 4)).save(path, exif=exif.tobytes())
-
-
-def names(found):
-    return {name: [path.name for path in paths] for name, paths in found[0].items()}
-
-
-def test_each_folder_is_a_series(tmp_path):
+def test_photos_of_a_folder(tmp_path):
     write_tricky_tree(tmp_path)
     photos = tmp_path / "photos"
-    series, found = find_series(photos)
-    assert names((series, found)) == {
-        f"{photos}": ["1.jpg", "DSCF0001.MPO", "caf\udce9.jpg"],
-        f"{photos}/b/[c]*": ["2.JPG_large"],
-        f"{photos}/b": ["photo"],
-        f"{photos}/z/far": ["3.webp"],
-    }
+    write(photos, {"y.heic": b"\0\0\0\x18ftypheic"})
+    found = find_files([photos])
+    assert names(found, photos) == [
+        "1.jpg", "DSCF0001.MPO", "b/[c]*/2.JPG_large", "b/photo", "caf\udce9.jpg", "raw.CR2",
+        "y.heic", "z/far/3.webp",
+    ]  # fmt: skip
     assert found.links == [photos / "z"]
-    assert found.left_out[photos / "raw.CR2"] == "format not supported"
+    assert found.left_out[photos / "page.jpg"] == "not an image"
 
 
-def test_bursts_by_time(tmp_path):
-    # Ten seconds between e and c are within the gap, eleven between c and a are not.
-    for name, seconds in {"a.jpg": 22, "b.jpg": 22, "c.jpg": 11, "d.jpg": 0, "e.jpg": 1}.items():
-        take(tmp_path / name, seconds)
-    take(tmp_path / "f.jpg")
-    (tmp_path / "g.jpg").write_bytes(HEADS["JPEG"])
-    take(tmp_path / "other" / "h.jpg", 0)
-    assert names(find_series(tmp_path, gap=10)) == {
-        f"{tmp_path}, 2024-05-03 12:00:00": ["d.jpg", "e.jpg", "c.jpg"],
-        f"{tmp_path}, 2024-05-03 12:00:22": ["a.jpg", "b.jpg"],
-        f"{tmp_path}, time unknown": ["f.jpg", "g.jpg"],
-        f"{tmp_path / 'other'}, 2024-05-03 12:00:00": ["h.jpg"],
-    }
+def test_overlapping_places_give_each_file_once(tmp_path, monkeypatch):
+    write(tmp_path, {"a/b/1.jpg": HEADS["JPEG"], "a/2.jpg": HEADS["JPEG"], "page.jpg": b"<html>"})
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "b")
+    (tmp_path / "a" / "again.jpg").symlink_to(tmp_path / "a" / "2.jpg")
+    monkeypatch.chdir(tmp_path)
+    places = ["a/b", tmp_path / "a", "a/2.jpg", "link", "page.jpg", "page.jpg"]
+    found = find_files(places)
+    assert [str(path) for path in found.photos] == ["a/b/1.jpg", str(tmp_path / "a/2.jpg")]
+    assert [str(path) for path in found.left_out] == ["page.jpg"]
 
 
-@pytest.mark.parametrize(
-    ("gap", "expected"),
-    [
-        (0.5, {"12:00:58.8": ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]}),
-        (0.1, {"12:00:58.8": ["0.jpg", "1.jpg"], "12:00:59.15": ["2.jpg", "3.jpg"]}),
-    ],
-)
-def test_fractions_of_a_second(gap, expected, tmp_path):
-    for number, seconds in enumerate([58.8, 58.9, 59.15, 59.25]):
-        take(tmp_path / f"{number}.jpg", seconds)
-    expected = {f"{tmp_path}, 2024-05-03 {name}": photos for name, photos in expected.items()}
-    assert names(find_series(tmp_path, gap)) == expected
+def test_thumbnails_of_a_page_are_no_photos(tmp_path):
+    jpeg = HEADS["JPEG"]
+    write(tmp_path, {"1.jpg": jpeg, "quiet/2.jpg": jpeg, "quiet/.nomedia": b""})
+    marks = {"ranked_files/.nomedia": b"", "ranked_files/thumbnails.json": b"{}"}
+    write(tmp_path, {"ranked_files/0123.jpg": jpeg, **marks})
+    assert names(find_files([tmp_path]), tmp_path) == ["1.jpg", "quiet/2.jpg"]
 
 
-def test_time_zones(tmp_path):
-    take(tmp_path / "a.jpg", 7200 + 20, "+02:00")
-    take(tmp_path / "b.jpg", 30, "+00:00")
-    take(tmp_path / "c.jpg", 3600 + 10, "+01:00")
-    found = names(find_series(tmp_path, gap=15))
-    assert found == {f"{tmp_path}, 2024-05-03 13:00:10+01:00": ["c.jpg", "a.jpg", "b.jpg"]}
+@pytest.mark.parametrize("name", ["a.jpg", "b/link.jpg", "folder/a.jpg", "missing/a.jpg", "b/.."])
+def test_real_path(name, tmp_path):
+    write(tmp_path, {"a.jpg": HEADS["JPEG"], "b/c.jpg": HEADS["JPEG"]})
+    (tmp_path / "b" / "link.jpg").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    assert real_path(tmp_path / name) == os.path.realpath(tmp_path / name)
 
 
-def test_clocks_are_compared_where_a_zone_is_missing(tmp_path):
-    take(tmp_path / "a.jpg", 20, "+02:00")
-    take(tmp_path / "b.jpg", 30)
-    take(tmp_path / "c.jpg", 40, "+01:00")
-    take(tmp_path / "d.jpg", 50, "+02:00")
-    assert names(find_series(tmp_path, gap=15)) == {
-        f"{tmp_path}, 2024-05-03 12:00:20+02:00": ["a.jpg", "b.jpg", "c.jpg"],
-        f"{tmp_path}, 2024-05-03 12:00:50+02:00": ["d.jpg"],
-    }
-
-
-def test_a_folder_without_photos_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"a folder of photos\. Received: .*missing"):
-        find_series(tmp_path / "missing")
-    write(tmp_path, {"a.heic": b"\0\0\0\x18ftypheic"})
-    with pytest.raises(ValueError, match=r"photos \(JPEG, PNG, .*Received: 1 format not .*\.heic"):
-        find_series(tmp_path)
+def test_places_without_photos_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"a folder of photos\. Received: none"):
+        find_files([])
+    with pytest.raises(ValueError, match=r"a folder of photos, or a photo\. Received: .*missing"):
+        find_files([tmp_path / "missing"])
+    write(tmp_path, {"a.psd": b"8BPS"})
+    with pytest.raises(ValueError, match=r"photos \(JPEG, PNG, .*Received: 1 format not .*\.psd"):
+        find_files([tmp_path])

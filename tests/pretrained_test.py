@@ -73,7 +73,7 @@ def test_photos_are_ranked_without_naming_a_model(tmp_path, monkeypatch):
     assert [row["path"].rpartition("/")[2] for row in rows] == ["b.jpg", "a.jpg"]
     # The export is there now, and nothing is left beside it.
     monkeypatch.setenv("KERAS_HOME", home["KERAS_HOME"])
-    monkeypatch.setattr("keras_series.export.pretrained.export", None)
+    monkeypatch.setattr("keras_series.export.pretrained._export", None)
     version = pretrained_export("lite")
     assert list(version.parent.iterdir()) == [version]
 

@@ -143,41 +143,108 @@ def test_evaluate(finished, data_dir):
     assert "sharpness" in evaluated.stdout
 
 
-def test_rank(exported, tmp_path):
-    photos, page, table = tmp_path / "photos", tmp_path / "pages/a.html", tmp_path / "a.csv"
+def rank(tmp_path, *flags, **environment):
+    """Ranks with a cache of its own, from another folder."""
+    return subprocess.run(
+        [sys.executable, ROOT / "rank.py", *map(str, flags)],
+        capture_output=True, cwd=tmp_path, text=not environment,
+        env=os.environ | {"KERAS_HOME": str(tmp_path / "home")} | environment,
+    )  # fmt: skip
+
+
+def write_folders(tmp_path):
+    """Three photos in a folder, a broken one in another, and a file that is none."""
+    photos = tmp_path / "photos"
     (photos / "broken").mkdir(parents=True)
     (photos / "broken" / "0.jpg").write_bytes(b"\xff\xd8\xff no photo")
     contents = {f"{grey}.png": encode_grey(grey) for grey in (50, 120, 200)}
     for name, content in contents.items():
         (photos / name).write_bytes(content)
-    (photos / "raw.CR2").write_bytes(b"II*\0\x10\0\0\0CR\2\0")
-    flags = f"--model={exported}", f"--photos={photos}", f"--html={page}", f"--csv={table}"
-    ranked = run("rank.py", *flags)
+    (photos / "page.jpg").write_bytes(b"<html>")
+    return photos, contents
+
+
+def test_rank(exported, tmp_path):
+    photos, contents = write_folders(tmp_path)
+    flags = photos, photos / "broken", f"--model={exported}", "--by_folder", "--csv=a/b.csv"
+    ranked = rank(tmp_path, *flags)
     assert ranked.returncode == 0, ranked.stderr
-    assert "4 photos in 2 series, 1 truncated." in ranked.stdout
-    assert "Files skipped: 1 format not supported (.cr2)." in ranked.stdout
+    assert "4 photos: 1 series, 1 single photo." in ranked.stdout
+    assert f"  {photos}/broken/0.jpg: truncated" in ranked.stdout
+    assert "Files skipped: 1 not an image (.jpg)." in ranked.stdout
     assert rows(ranked.stdout) == expected_rows(exported, contents)
-    assert page.exists()
-    assert table.exists()
+    table = (tmp_path / "a" / "b.csv").read_bytes()
+    # The second run needs neither the photos nor TensorFlow, and says the same.
+    again = rank(tmp_path, *flags, CUDA_VISIBLE_DEVICES="", PYTHONWARNINGS="ignore")
+    assert again.stdout.decode() == ranked.stdout
+    assert (tmp_path / "a" / "b.csv").read_bytes() == table
+
+
+def test_a_second_run_imports_no_tensorflow(exported, tmp_path):
+    photos, _ = write_folders(tmp_path)
+    cache = tmp_path / "c.sqlite"
+    code = (
+        "import sys; from keras_series.ranking import rank_photos; "
+        f"rank_photos([{str(photos)!r}], {str(exported)!r}, cache={str(cache)!r}); "
+        "print('tensorflow' in sys.modules)"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [run.stdout.strip() for run in runs] == ["True", "False"]
+
+
+def test_nothing_is_written_in_a_dry_run(exported, tmp_path):
+    photos, _ = write_folders(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    flags = "--csv=a/b.csv", "--json=b.json", "--copy_best=best", "--dry_run"
+    result = rank(tmp_path, photos, f"--model={exported}", "--by_folder", *flags)
+    assert result.returncode == 0, result.stderr
+    assert "Table, not written: a/b.csv" in result.stdout
+    assert "Copies in best, not written: 1 copied." in result.stdout
+    home = tmp_path / "home"
+    after = [path for path in tmp_path.rglob("*") if path != home and home not in path.parents]
+    assert sorted(after) == before
+
+
+def test_copies_and_their_undoing(exported, tmp_path):
+    photos, _ = write_folders(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    flags = photos, f"--model={exported}", "--by_folder", "--keep=50%", "--copy_best=best"
+    assert "2 copied" in rank(tmp_path, *flags).stdout
+    assert len(list((tmp_path / "best").iterdir())) == 2
+    assert "Taken back: 3 removed." in rank(tmp_path, "--undo").stdout
+    home = tmp_path / "home"
+    after = [path for path in tmp_path.rglob("*") if path != home and home not in path.parents]
+    assert sorted(after) == before
+
+
+def test_rank_fails_if_no_photo_can_be_read(exported, tmp_path):
+    photos, _ = write_folders(tmp_path)
+    result = rank(tmp_path, photos / "broken", f"--model={exported}", "--csv=a.csv")
+    assert result.returncode == 1
+    assert f"{photos}/broken/0.jpg: truncated" in result.stdout
+    assert "error: Expected at least one photo that can be read" in result.stderr
 
 
 def test_rank_prints_names_that_the_terminal_lacks(exported, tmp_path):
-    (tmp_path / "\u65e5\u672c.png").write_bytes(encode_grey(120))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "\u65e5\u672c.png").write_bytes(encode_grey(120))
+    (tmp_path / "photos" / "\u65e5\x1b.png").write_bytes(encode_grey(20))
     table = tmp_path / "\u8868.csv"
-    ranked = subprocess.run(
-        [sys.executable, ROOT / "rank.py", f"--model={exported}", f"--photos={tmp_path}",
-         f"--csv={table}"],
-        capture_output=True, env=os.environ | {"PYTHONIOENCODING": "latin-1"},
-    )  # fmt: skip
+    flags = "--photos=photos", f"--model={exported}", f"--csv={table}", "--by_folder"
+    ranked = rank(tmp_path, *flags, PYTHONIOENCODING="latin-1")
     assert ranked.returncode == 0, ranked.stderr
-    assert rb"\u65e5\u672c.png" in ranked.stdout
-    assert rb"\u8868.csv" in ranked.stdout
+    for name in (rb"\u65e5\u672c.png", rb"\u65e5\x1b.png", rb"\u8868.csv"):
+        assert name in ranked.stdout
     assert "\u65e5\u672c.png" in table.read_text(encoding="utf-8")
 
 
 def rows(table):
-    """Returns the rows of a series that have a score."""
-    return [line.split() for line in table.splitlines() if line.endswith(".png")]
+    """Returns the rows of a series that have a score: rank, score, sure and name."""
+    lines = [line.lstrip("* ").split() for line in table.splitlines() if line.endswith(".png")]
+    return [[*line[:3], line[-1]] if len(line) > 3 else line for line in lines]
 
 
 def expected_rows(model, contents):
@@ -211,16 +278,27 @@ def test_missing_model_says_what_to_run(script, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--photos=missing"], "Expected a folder of photos. Received: 'missing'"),
-        (["--photos=."], "in '.'. Received: none"),
-        (["--photos=.", "--html=a.jpg"], "Expected --html to be a file .html or .htm. Received"),
-        (["--photos=.", "--csv=a.html"], "Expected --csv to be a file .csv. Received: 'a.html'"),
+        (["missing"], "Expected a folder of photos, or a photo. Received: 'missing'"),
+        (["--photos=."], "in '.'. Received: 1 not an image"),
+        ([".", "--html=a.jpg"], "Expected --html to be a file .html or .htm. Received"),
+        ([".", "--csv=a.html"], "Expected --csv to be a file .csv. Received: 'a.html'"),
+        ([".", "--csv=file/a.csv"], "Expected a writable folder. Received: "),
+        ([".", "--keep=0"], "Expected --keep to be a number such as 2"),
+        ([".", "--copy_best=best"], "Expected --copy_best to be outside the folders of photos"),
+        ([".", "--cache=file"], "Expected --cache to be a new file"),
+        ([".", "--model=x"], "Expected the folder of an exported version"),
+        ([".", "--undo"], "Expected one of them. Received: --undo and folders"),
+        (["--apply=a.json"], "Expected --xmp or --copy_best with --apply. Received: neither"),
+        (["--undo", "--csv=a.csv"], "Expected folders with --csv. Received: --undo"),
+        ([], "Expected folders of photos, --apply or --undo. Received: none"),
     ],
 )
 def test_rank_names_what_is_wrong_with_its_flags(flags, message, tmp_path):
-    result = subprocess.run(
-        [sys.executable, ROOT / "rank.py", "--model=x", *flags],
-        capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    (tmp_path / "file").write_text("a file")
+    if "--model=x" in flags:
+        (tmp_path / "1.png").write_bytes(encode_grey(1))
+    result = rank(tmp_path, *flags)
     assert result.returncode == 1
-    assert message in result.stderr
+    assert message in result.stderr + result.stdout
+    assert "Traceback" not in result.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "1.png", "home"}

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "bradley_terry": ["bradley_terry_strengths", "rank_by"],
+        "exported_head": ["ExportedHead"],
         "exported_model": ["ExportedModel", "check_exported"],
         "folding": ["fold_batch_norms", "fold_encoder"],
         "golden": ["check", "seconds_per_photo"],

@@ -112,10 +112,26 @@ class PhotoEncoder(keras.Model):
             A list of float tensors of shape `[batch, height, width, 1]`, one for each of `stages`.
             The list is empty for an arrangement without an SA-Cell.
         """
+        gates = [unit.spatial_gate(features) for unit, features in self._units_and_maps(photos)]
+        return [gate for gate in gates if gate is not None]
+
+    def attended_maps(self, photos):
+        """Returns the maps whose means over space are the features, in the order of the features.
+
+        Args:
+            photos: Tensor of shape `[batch, image_size, image_size, 3]`, RGB 0-255.
+
+        Returns:
+            A list of tuples of float tensors of shape `[batch, height, width, channels]`, one tuple
+            for each of `stages`: `(f_s, f_c)` for the arrangement `"parallel"`, else one map.
+        """
+        maps = [unit.attend(features) for unit, features in self._units_and_maps(photos)]
+        return [each if isinstance(each, tuple) else (each,) for each in maps]
+
+    def _units_and_maps(self, photos):
         maps = self.get_layer(self.backbone)(BACKBONES[self.backbone].preprocess(photos))
         units = [self.get_layer(f"stage{stage}_attention") for stage in self.stages]
-        gates = [unit.spatial_gate(features) for unit, features in zip(units, maps, strict=True)]
-        return [gate for gate in gates if gate is not None]
+        return zip(units, maps, strict=True)
 
     def get_config(self):
         # Not chained to `super`, which would describe the graph: the arguments rebuild it.

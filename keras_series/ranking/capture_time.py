@@ -6,10 +6,11 @@ import dataclasses
 import datetime
 import os
 import re
-import warnings
 from collections.abc import Mapping
 
-from PIL import ExifTags, Image, JpegImagePlugin
+from PIL import ExifTags
+
+from keras_series.ranking.exif import read_exif
 
 # The tags of a time, with those of its fraction of a second and of its zone. The tag `DateTime` is
 # that of the last edit and says nothing about the capture.
@@ -85,25 +86,17 @@ def capture_time(path: str | os.PathLike) -> CaptureTime | None:
     Returns:
         A `CaptureTime`, or `None` if the time is unknown.
     """
-    try:
-        tags = _read_tags(path) if os.path.isfile(path) else {}
-        times = (_read_time(tags, tag) for tag in _TAGS)
-        return next((time for time in times if time is not None), None)
-    # Damaged headers make Pillow raise errors of many types, and no photo may stop the others.
-    except Exception:
-        return None
+    return find_capture_time(read_exif(path))
 
 
-def _read_tags(path: str | os.PathLike) -> Mapping[int, object]:
-    with warnings.catch_warnings(), open(path, "rb") as file:
-        warnings.simplefilter("ignore")  # Oddities of a file do not matter here.
-        try:
-            image = Image.open(file)
-        except Image.DecompressionBombError:
-            # Phones write JPEGs that Pillow finds too large to decode. Here nothing is decoded.
-            file.seek(0)
-            image = JpegImagePlugin.JpegImageFile(file)
-        return image.getexif().get_ifd(ExifTags.IFD.Exif)
+def find_capture_time(tags: Mapping[int, object]) -> CaptureTime | None:
+    """Returns when a photo was taken, see `capture_time`.
+
+    Args:
+        tags: Values by the numbers of the EXIF tags, see `read_exif`.
+    """
+    times = (_read_time(tags, tag) for tag in _TAGS)
+    return next((time for time in times if time is not None), None)
 
 
 def _read_time(tags: Mapping[int, object], tag: str) -> CaptureTime | None:

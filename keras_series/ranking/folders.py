@@ -1,73 +1,88 @@
-"""Which photos of a folder are a series."""
+"""The photos that a ranking finds in files and folders."""
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
 
-from tqdm import tqdm
+from keras_series.utils import (
+    FORMATS,
+    FoundFile,
+    FoundFiles,
+    count_left_out,
+    iterate_files,
+    reason_left_out,
+)
 
-from keras_series.ranking.capture_time import capture_time
-from keras_series.utils import FORMATS, FoundFiles, count_left_out, find_photos
+# HEIF stands for AVIF too. `read_photo` converts both and RAW to what a model decodes.
+RANKED_FORMATS = (*FORMATS, "HEIF", "RAW")
+# A folder with both is that of the thumbnails of a page.
+_THUMBNAIL_MARKS = (".nomedia", "thumbnails.json")
 
 
-def find_series(
-    folder: str | os.PathLike, gap: float | None = None
-) -> tuple[dict[str, list[pathlib.Path]], FoundFiles]:
-    """Finds the photos in a folder, at any depth, as series.
+def find_files(places: Sequence[str | os.PathLike]) -> FoundFiles:
+    """Finds photos, each file once though folders may overlap.
 
-    `keras_series.utils.find_photos` says which files are photos, and `capture_time` when they were
-    taken.
+    `keras_series.utils.iterate_files` says which files of a folder are photos. The thumbnails of
+    pages are left out.
 
     Args:
-        folder: Folder of photos.
-        gap: Float, at least 0, in seconds. With it the photos of a folder are sorted by capture
-            time, and a new series begins wherever more than `gap` seconds lie between two photos.
-            Two photos are compared by their cameras' clocks unless both state a time zone. Photos
-            without a capture time form a separate series. Defaults to `None`: each folder with
-            photos is a series, sorted by name.
-
-    Returns:
-        Lists of paths by the name of the series, and the `FoundFiles` of the folder. The name of a
-        series that begins at a capture time ends with it, with the time zone if that is known.
+        places: Folders and files.
 
     Raises:
-        ValueError: If `folder` is not a folder or has no photos.
+        ValueError: If there is no place, one of them does not exist, or there are no photos.
     """
-    folder = pathlib.Path(folder).expanduser()
-    if not folder.is_dir():
-        raise ValueError(f"Expected a folder of photos. Received: {str(folder)!r}")
-    found = find_photos(folder)
-    if not found.photos:
-        received = count_left_out(found.left_out) or "none"
-        raise ValueError(
-            f"Expected photos ({', '.join(FORMATS)}) in {str(folder)!r}. Received: {received}"
-        )
-    series: dict[str, list[pathlib.Path]] = {}
-    for path in found.photos:
-        series.setdefault(str(path.parent), []).append(path)
-    if gap is not None:
-        split = [_split_at_gaps(parent, paths, gap) for parent, paths in series.items()]
-        series = {name: paths for part in split for name, paths in part.items()}
-    return series, found
+    if not places:
+        raise ValueError("Expected a folder of photos. Received: none")
+    for place in places:
+        if not os.path.exists(place):
+            raise ValueError(f"Expected a folder of photos, or a photo. Received: {place!r}")
+    files: dict[str, FoundFile] = {}
+    for file in (file for place in places for file in _files_of(place)):
+        files.setdefault(real_path(file.path), file)
+    photos = [file for file in files.values() if file.reason is None]
+    left_out = {file.path: file.reason for file in files.values() if file.reason is not None}
+    if not photos:
+        formats, received = ", ".join(RANKED_FORMATS), count_left_out(left_out) or "none"
+        shown = ", ".join(repr(os.fspath(place)) for place in places)
+        raise ValueError(f"Expected photos ({formats}) in {shown}. Received: {received}")
+    links = dict.fromkeys(file.link for file in photos if file.link is not None)
+    return FoundFiles([file.path for file in photos], left_out, list(links))
 
 
-def _split_at_gaps(
-    parent: str, paths: Sequence[pathlib.Path], gap: float
-) -> dict[str, list[pathlib.Path]]:
-    shown = tqdm(paths, unit=" photos looked at", disable=None, leave=False)
-    times = {path: capture_time(path) for path in shown}
-    known = [path for path in paths if times[path]]
-    # Times with and without a zone cannot be ordered with one another, clocks can.
-    all_have_zones = all(times[path].has_zone for path in known)
-    known.sort(key=lambda path: times[path].time if all_have_zones else times[path].clock)
-    series: dict[str, list[pathlib.Path]] = {}
-    latest = None
-    for path in known:
-        if latest is None or abs(times[path].seconds_since(latest)) > gap:
-            name = f"{parent}, {times[path]}"
-        latest = times[path]
-        series.setdefault(name, []).append(path)
-    unknown = [path for path in paths if not times[path]]
-    return series | ({f"{parent}, time unknown": unknown} if unknown else {})
+def real_path(path: str | os.PathLike) -> str:
+    """Returns the path of a file without links, faster than `os.path.realpath` for many files.
+
+    Args:
+        path: Path of a file, which need not exist.
+    """
+    try:
+        is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:
+        is_link = True
+    if is_link:
+        return os.path.realpath(path)
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(_real_folder(folder), name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _files_of(place: str | os.PathLike) -> Iterator[FoundFile]:
+    if not os.path.isdir(place):
+        yield FoundFile(pathlib.Path(place), reason_left_out(place, RANKED_FORMATS))
+        return
+    is_thumbnails = functools.lru_cache(maxsize=4096)(_has_thumbnails)
+    for file in iterate_files(place, RANKED_FORMATS):
+        if not is_thumbnails(file.path.parent):
+            yield file
+
+
+def _has_thumbnails(folder: pathlib.Path) -> bool:
+    return all((folder / mark).exists() for mark in _THUMBNAIL_MARKS)

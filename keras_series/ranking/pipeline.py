@@ -1,94 +1,96 @@
-"""From folders of photos to ranked series, on the screen and in files."""
+"""From folders of photos to ranked series."""
 
 from __future__ import annotations
 
-import collections
+import dataclasses
 import os
-import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tqdm import tqdm
+from keras_series.export import pretrained_export
+from keras_series.ranking.cache import Cache, default_cache
+from keras_series.ranking.encoding import KnownFiles, encode_photos, find_known_shots
+from keras_series.ranking.folders import find_files
+from keras_series.ranking.grouping import MAX_GAP, MIN_SIMILARITY, group_shots
+from keras_series.ranking.groups import complete_shots, group_by_folder, rank_groups
+from keras_series.ranking.keep import Keep
+from keras_series.ranking.lazy_model import BATCH_SIZE, LazyModel
+from keras_series.ranking.results import RankedSeries
+from keras_series.utils import FoundFiles
 
-from keras_series.export import ExportedModel, pretrained_export
-from keras_series.ranking.folders import find_series
-from keras_series.ranking.order import RankedPhoto, rank_series
-from keras_series.ranking.output import format_series, printable, write_page, write_table
-from keras_series.utils import count_left_out
+
+@dataclasses.dataclass(frozen=True)
+class RankingOptions:
+    """What is a series, and how many of its photos are to be kept.
+
+    Attributes:
+        keep: `Keep`.
+        max_gap: Float, at least 0, in seconds, see `group_shots`.
+        min_similarity: Float, see `group_shots`.
+        by_folder: Whether each folder is a series.
+    """
+
+    keep: Keep = dataclasses.field(default_factory=Keep)
+    max_gap: float = MAX_GAP
+    min_similarity: float = MIN_SIMILARITY
+    by_folder: bool = False
 
 
-def rank_folder(
-    photos: str | os.PathLike,
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """The photos of folders in ranked series, and the files that are not among them.
+
+    Attributes:
+        series: List of `RankedSeries`.
+        found: `FoundFiles`.
+        model: String, identity of the network.
+    """
+
+    series: list[RankedSeries]
+    found: FoundFiles
+    model: str
+
+
+def rank_photos(
+    places: Sequence[str | os.PathLike],
     model: str | os.PathLike | None = None,
-    gap: float | None = None,
-    batch_size: int = 32,
-    html: str | os.PathLike | None = None,
-    csv: str | os.PathLike | None = None,
-) -> dict[str, list[RankedPhoto]]:
-    """Ranks the photos of a folder with an exported model, and prints each series as it is ranked.
-
-    Photos are read and never changed.
+    options: RankingOptions | None = None,
+    cache: str | os.PathLike | None = None,
+    batch_size: int = BATCH_SIZE,
+) -> Ranking:
+    """Ranks the photos of folders with an exported model. Photos are read and never changed.
 
     Args:
-        photos: Folder of photos. Each folder in it with photos is a series.
+        places: Folders of photos, and photos.
         model: Folder of an exported version. Defaults to the network that comes with the package,
             which is exported on first use, once photos are found.
-        gap: Float, at least 0, in seconds, see `find_series`. Defaults to `None`.
-        batch_size: Integer, number of photos per call. Defaults to 32.
-        html: HTML page to create or replace. Defaults to none.
-        csv: CSV table to create or replace. Defaults to none.
+        options: `RankingOptions`. Defaults to theirs.
+        cache: File that keeps what is known of photos for the next run. Defaults to
+            `default_cache()`.
+        batch_size: Integer, number of photos per call. Defaults to 4.
 
     Returns:
-        Lists of `RankedPhoto`, best first, by the name of the series.
+        A `Ranking`.
 
     Raises:
-        ValueError: If there are no photos, or an output cannot be written.
+        ValueError: If there are no photos, or none can be read.
         FileNotFoundError: If there is no exported model.
     """
-    page, table = _output("html", html, ".html", ".htm"), _output("csv", csv, ".csv")
-    series, found = find_series(photos, gap)
-    ranked = _rank_all(ExportedModel(model or pretrained_export(), batch_size), series)
-    if found.left_out:
-        print(f"Files skipped: {printable(count_left_out(found.left_out))}.")
-    if found.links:
-        print(f"Links followed out of the folder: {printable(_first_names(found.links))}.")
-    if page:
-        write_page(ranked, page)
-    if table:
-        write_table(ranked, table)
-    return ranked
-
-
-def _rank_all(model: ExportedModel, series: Mapping[str, Sequence[pathlib.Path]]) -> dict:
-    ranked = {}
-    total = sum(map(len, series.values()))
-    with tqdm(total=total, unit=" photos", disable=None, leave=False) as progress:
-        for name, paths in series.items():
-            ranked[name] = rank_series(model, paths, progress)
-            progress.write(format_series(name, ranked[name]))
-    reasons = collections.Counter(
-        photo.reason for photos in ranked.values() for photo in photos if photo.reason
-    )
-    counts = "".join(f", {count} {reason}" for reason, count in reasons.most_common())
-    print(f"\n{total} photos in {len(series)} series{counts}.")
-    return ranked
-
-
-def _first_names(paths: Sequence[pathlib.Path], most: int = 5) -> str:
-    """Returns the first paths as a text, and how many more there are."""
-    more = [f"{len(paths) - most} more"] if len(paths) > most else []
-    return ", ".join([*map(str, paths[:most]), *more])
-
-
-def _output(flag: str, path: str | os.PathLike | None, *suffixes: str) -> pathlib.Path | None:
-    """Returns the path of a file to write, in an existing folder; `None` if it is not wanted."""
-    if not path:
-        return None
-    path = pathlib.Path(path).expanduser()
-    # Another suffix may be that of a photo, which must not be overwritten.
-    if path.suffix.lower() not in suffixes or path.is_dir():
-        expected = " or ".join(suffixes)
-        raise ValueError(f"Expected --{flag} to be a file {expected}. Received: {str(path)!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"Expected a writable folder. Received: {str(path.parent)!r}")
-    return path
+    options = options or RankingOptions()
+    found = find_files(places)
+    network = LazyModel(model or pretrained_export(), batch_size)
+    kept = Cache(cache or default_cache(), network.identity)
+    used: list[bytes] = []
+    try:
+        known = KnownFiles.find(found.photos, kept)
+        used += [photo.content for photo in known.photos.values()]
+        shots = find_known_shots(found.photos, known, kept)
+        encoded = encode_photos([shot.path for shot in shots], known, network, kept)
+    finally:
+        kept.close(used)
+    shots = complete_shots(shots, encoded)
+    if options.by_folder:
+        groups = group_by_folder(shots)
+    else:
+        groups = group_shots(shots, options.max_gap, options.min_similarity)
+    series = rank_groups(groups, encoded, network.compare, options.keep)
+    return Ranking(series, found, network.identity)

@@ -11,10 +11,12 @@ from keras_series.utils.photo_files import (
     FoundFile,
     FoundFiles,
     count_left_out,
+    detect_format,
     find_photos,
     iterate_files,
     reason_left_out,
 )
+from keras_series.utils.quiet_import import import_tensorflow
 
 __all__ = [
     "FORMATS",
@@ -24,7 +26,9 @@ __all__ = [
     "FoundFiles",
     "check_option",
     "count_left_out",
+    "detect_format",
     "find_photos",
+    "import_tensorflow",
     "iterate_files",
     "keras_home",
     "new_figure",

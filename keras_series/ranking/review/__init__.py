@@ -1,0 +1,1 @@
+"""The files of the review page: its template, style and script."""
