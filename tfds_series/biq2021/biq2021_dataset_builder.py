@@ -7,7 +7,6 @@ import concurrent.futures
 import csv
 import dataclasses
 import hashlib
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -29,6 +28,8 @@ _URL = f"{_HOMEPAGE}/archive/{_REVISION}.zip"
 _SERIES_SUBSET = "ss01"
 _GROUP = 8
 _MISSING = "missing"
+# Photos that are read and decoded at a time.
+_THREADS = 8
 _INSTRUCTIONS = f"""\
 How to get BIQ2021 (Ahmed and Asif, Journal of Electronic Imaging, 2022):
 
@@ -197,7 +198,7 @@ class _UsablePhotos:
             expected: For each photo, by its name as `"ss01 (104)"`, the only hash that is accepted,
                 or `None` for any.
         """
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
             checked = list(pool.map(self._check, expected, expected.values()))
         found = dict(zip(expected, checked, strict=True))
         self.left_out = {
