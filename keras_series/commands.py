@@ -39,7 +39,13 @@ def rank() -> None:
             sys.exit(130)
 
     _show_in_help(rank.__doc__)
-    cli.run(main, takes_arguments=True, only_exports=lambda: True, backends=None)
+
+    def only_exports():
+        # The maps of where photos differ run the shipped network's own convolutions.
+        makes_page = holders["html"].value or holders["serve"].value
+        return bool(holders["model"].value) or not makes_page
+
+    cli.run(main, takes_arguments=True, only_exports=only_exports, backends=None)
 
 
 def _define_flags():

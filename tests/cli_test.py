@@ -75,3 +75,27 @@ def test_defaults_of_the_ranking_are_those_of_the_library():
     for name, value in {"max_gap": MAX_GAP, "min_similarity": MIN_SIMILARITY}.items():
         text = result.stdout.split(f"--{name}:")[1].split("--")[0]
         assert f"(default: '{value}')" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], "1"),
+        (["--html=a.html"], "None"),
+        (["--serve"], "None"),
+        (["--serve", "--model=x"], "1"),
+    ],
+)
+def test_weights_are_frozen_unless_maps_are_made(given, expected):
+    # The maps run convolutions of the Keras model, which would use the weights of others.
+    code = (
+        "import os, sys; from keras_series import commands; "
+        "commands._run = lambda *_: print(os.environ.get('TF_ONEDNN_ASSUME_FROZEN_WEIGHTS')); "
+        "commands.rank()"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    result = subprocess.run(
+        [sys.executable, "-c", code, "folder", *given],
+        capture_output=True, text=True, cwd=ROOT, env=environment,
+    )  # fmt: skip
+    assert result.stdout.strip() == expected, result.stderr

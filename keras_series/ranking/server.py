@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pathlib
@@ -89,15 +90,15 @@ def serve(
     uris = [photo.path.resolve().as_uri() for one in series for photo in one.photos]
     choices = SavedChoices(choices_file, uris)
     server = ReviewServer(Review(series, folders, choices, read_photo, differences), port)
-    print(
-        f"Open {server.address} to review the photos. Choices are saved to "
-        f"{os.fspath(choices_file)}. Ctrl+C ends the server.",
-        flush=True,
-    )
     try:
-        server.run()
-    except KeyboardInterrupt:
-        pass  # It came before the server ran.
+        # Waitress ends at Ctrl+C by itself, once it runs.
+        with contextlib.suppress(KeyboardInterrupt):
+            print(
+                f"Open {server.address} to review the photos. Choices are saved to "
+                f"{os.fspath(choices_file)}. Ctrl+C ends the server.",
+                flush=True,
+            )
+            server.run()
     finally:
         server.close()
 
