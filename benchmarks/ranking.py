@@ -163,4 +163,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     # The memory of this process counts as that of the processes that it starts.
-    cli.run(main, only_exports=lambda: True, uses_tensorflow=False)
+    cli.run(main, only_exports=lambda: True, backends=None)

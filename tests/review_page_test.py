@@ -91,6 +91,7 @@ def test_raw_photos_show_the_jpeg_beside_them(trip, tmp_path):
     first, second = data_of(tmp_path / "a.html")["rows"][0]["photos"]
     assert first["full"].endswith(jpeg.name)
     assert first["files"] == [jpeg.name]
+    assert first["others"] == {"other_files": [jpeg.resolve().as_uri()]}
     assert "full" not in second
     assert "small" in second
 

@@ -166,6 +166,15 @@ def test_earlier_choices_are_kept(review, tmp_path):
     assert [each["uri"] for each in choices.of_photos()] == [uris[0]]
 
 
+def test_a_choice_has_the_other_files_of_the_shot(tmp_path):
+    others = {"other_files": ["file:///a.CR3"], "copies": ["file:///b.jpg"]}
+    for _ in range(2):  # The second time, what the file says is kept.
+        choices = SavedChoices(tmp_path / "choices.json", ["file:///a.jpg"], [others])
+        choices.update([{"photo": 0, "choice": "keep", "stars": 2}])
+        expected = {"uri": "file:///a.jpg", "choice": "keep", "stars": 2, **others}
+        assert saved(tmp_path)["choices"] == [expected]
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "x", "version": 1}', "\0"])
 def test_another_file_is_not_overwritten(tmp_path, content):
     (tmp_path / "notes.json").write_text(content)

@@ -208,13 +208,16 @@ def test_nothing_is_written_in_a_dry_run(exported, tmp_path):
     assert sorted(after) == before
 
 
-def test_copies_and_their_undoing(exported, tmp_path):
+def test_sidecars_and_copies_are_undone_at_once(exported, tmp_path):
     photos, _ = write_folders(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     flags = photos, f"--model={exported}", "--by_folder", "--keep=50%", "--copy_best=best"
-    assert "2 copied" in rank(tmp_path, *flags).stdout
+    written = rank(tmp_path, *flags, "--xmp").stdout
+    assert "Sidecars: 3 created." in written
+    assert "2 copied" in written
     assert len(list((tmp_path / "best").iterdir())) == 2
-    assert "Taken back: 3 removed." in rank(tmp_path, "--undo").stdout
+    # With the folder of the copies.
+    assert "Taken back: 6 removed." in rank(tmp_path, "--undo").stdout
     home = tmp_path / "home"
     after = [path for path in tmp_path.rglob("*") if path != home and home not in path.parents]
     assert sorted(after) == before

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from keras_series.ranking.changes import Change, count_changes, format_changes
+from keras_series.ranking.changes import LEAVE, Change, count_changes, format_changes
 from keras_series.ranking.choices import mark_choices, read_choices
 from keras_series.ranking.copies import check_copy_folder, plan_copies
 from keras_series.ranking.difference import DifferenceMaps
@@ -127,12 +128,14 @@ class Outputs:
     def _change_folders(
         self, shots: Sequence[MarkedShot], places: Places, dry_run: bool
     ) -> Iterator[str]:
+        planned: dict[str, list[Change]] = {}
         if self.xmp:
-            yield from _carry_out("Sidecars", plan_sidecars(shots, self.sidecar_name), dry_run)
+            planned["Sidecars"] = plan_sidecars(shots, self.sidecar_name)
         if self.copy_best:
             folders = [place for place in places if os.path.isdir(place)]
-            planned = plan_copies(shots, self.copy_best, folders)
-            yield from _carry_out(f"Copies in {printable(self.copy_best)}", planned, dry_run)
+            title = f"Copies in {printable(self.copy_best)}"
+            planned[title] = plan_copies(shots, self.copy_best, folders)
+        yield from (_dry_run if dry_run else _carry_out)(planned)
 
 
 def undo_latest(dry_run: bool = False) -> Iterator[str]:
@@ -186,13 +189,21 @@ def check_parent(folder: pathlib.Path) -> None:
         raise ValueError(f"Expected a writable folder. Received: {str(existing)!r}")
 
 
-def _carry_out(title: str, planned: Sequence[Change], dry_run: bool) -> Iterator[str]:
-    if dry_run:
-        if planned:
-            yield format_changes(planned)
-        yield f"{title}, not written: {count_changes(planned)}."
-    else:
-        yield f"{title}: {count_changes(carry_out(planned))}."
+def _dry_run(planned: Mapping[str, Sequence[Change]]) -> Iterator[str]:
+    for title, changes in planned.items():
+        if changes:
+            yield format_changes(changes)
+        yield f"{title}, not written: {count_changes(changes)}."
+
+
+def _carry_out(planned: Mapping[str, Sequence[Change]]) -> Iterator[str]:
+    """Carries out all changes as one run, which `--undo` takes back at once."""
+    changes = iter(carry_out(list(itertools.chain.from_iterable(planned.values()))))
+    for title, some in planned.items():
+        done = list(itertools.islice(changes, len(some)))
+        if left := [change for change in done if change.kind == LEAVE]:
+            yield format_changes(left)
+        yield f"{title}: {count_changes(done)}."
 
 
 def _write_page(ranking: Ranking, path: str, differences: DifferenceMaps | None) -> None:

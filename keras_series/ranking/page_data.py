@@ -113,8 +113,21 @@ def _photo(photo: RankedPhoto, picture: Picture) -> dict:
         "time": str(photo.time) if photo.time else None,
         "difference": picture.difference,
         "camera": printable(photo.camera, "utf-8"),
+        "others": uris_of_others(photo),
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def uris_of_others(photo: RankedPhoto) -> dict[str, list[str]]:
+    """Returns the URIs of the other files and of the copies of a photo, as a choice has them.
+
+    Args:
+        photo: `RankedPhoto`.
+    """
+    files = {"other_files": photo.other_files, "copies": photo.copies}
+    return {
+        name: [path.resolve().as_uri() for path in paths] for name, paths in files.items() if paths
+    }
 
 
 def common_folder(series: Iterable[RankedSeries]) -> pathlib.Path | None:

@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keras_series.utils import replacing
 
@@ -24,14 +24,21 @@ class SavedChoices:
     Args:
         path: File to create or to continue. Its folder must exist.
         uris: The URIs of the photos, in the order of their numbers.
+        others: For each photo, the lists of URIs that its choice has besides. Defaults to none.
 
     Raises:
         ValueError: If there is another kind of file.
     """
 
-    def __init__(self, path: str | os.PathLike, uris: Sequence[str]):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        uris: Sequence[str],
+        others: Sequence[Mapping[str, list[str]]] | None = None,
+    ):
         self._path = pathlib.Path(path)
         self._uris = uris
+        self._others = others or [{}] * len(uris)
         self._lock = threading.Lock()
         self._by_uri = _read(self._path)
 
@@ -53,10 +60,11 @@ class SavedChoices:
             raise ValueError("Expected changes with photo, choice and stars. Received: others")
         with self._lock:
             for change in changes:
-                uri, choice, stars = self._uris[change["photo"]], change["choice"], change["stars"]
+                photo, choice, stars = change["photo"], change["choice"], change["stars"]
+                uri, others = self._uris[photo], self._others[photo]
                 self._by_uri.pop(uri, None)
                 if choice is not None or stars is not None:
-                    self._by_uri[uri] = {"uri": uri, "choice": choice, "stars": stars}
+                    self._by_uri[uri] = {"uri": uri, "choice": choice, "stars": stars, **others}
             self._write()
 
     def _is_valid(self, change: object) -> bool:
@@ -90,8 +98,7 @@ def _read(path: pathlib.Path) -> dict[str, dict]:
         if (content["format"], content["version"]) != (FORMAT, VERSION):
             raise ValueError(f"format {content['format']!r}, version {content['version']!r}")
         return {
-            each["uri"]: {name: each.get(name) for name in ("uri", "choice", "stars")}
-            for each in content["choices"]
+            each["uri"]: {"choice": None, "stars": None, **each} for each in content["choices"]
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from keras_series.ranking.difference import DifferenceMaps
+from keras_series.ranking.page_data import uris_of_others
 from keras_series.ranking.results import RankedSeries
 from keras_series.ranking.review_app import MOST_BYTES, Review, create_app
 from keras_series.ranking.saved_choices import SavedChoices
@@ -87,8 +88,9 @@ def serve(
         ImportError: If Flask or Waitress is missing. The message says how to install them.
         ValueError: If the port is not free, or `choices_file` is another kind of file.
     """
-    uris = [photo.path.resolve().as_uri() for one in series for photo in one.photos]
-    choices = SavedChoices(choices_file, uris)
+    photos = [photo for one in series for photo in one.photos]
+    uris = [photo.path.resolve().as_uri() for photo in photos]
+    choices = SavedChoices(choices_file, uris, list(map(uris_of_others, photos)))
     server = ReviewServer(Review(series, folders, choices, read_photo, differences), port)
     try:
         # Waitress ends at Ctrl+C by itself, once it runs.

@@ -82,7 +82,7 @@
 
   const choicesOf = (some) => some
     .filter((photo) => photo.choice || photo.stars !== null)
-    .map(({ uri, choice, stars }) => ({ uri, choice, stars }));
+    .map(({ uri, choice, stars, others }) => ({ uri, choice, stars, ...others }));
 
   function store(changed) {
     if (data.save) {
