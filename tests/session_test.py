@@ -31,6 +31,15 @@ def optimised_operations(path, signature):
     return collections.Counter(node.op for each in nodes for node in each)
 
 
+@pytest.fixture
+def optimiser():
+    """TensorFlow's optimiser, which other tests run without."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+@pytest.mark.usefixtures("optimiser")
 @pytest.mark.parametrize("signature", ["score_and_embed", "embed_pixels"])
 def test_every_convolution_is_fused_with_what_follows(exported_path, signature):
     operations = optimised_operations(exported_path, signature)
