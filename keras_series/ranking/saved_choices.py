@@ -97,9 +97,7 @@ def _read(path: pathlib.Path) -> dict[str, dict]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if (content["format"], content["version"]) != (FORMAT, VERSION):
             raise ValueError(f"format {content['format']!r}, version {content['version']!r}")
-        return {
-            each["uri"]: {"choice": None, "stars": None, **each} for each in content["choices"]
-        }
+        return {each["uri"]: {"choice": None, "stars": None, **each} for each in content["choices"]}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"Expected a file of choices or none at {str(path)!r}. Received: another file ({error})"
