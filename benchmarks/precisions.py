@@ -1,7 +1,7 @@
 """Compares the shipped network in bfloat16 and in int8 with float32, on real series.
 
     pip install '.[benchmarks]'
-    python benchmarks/precisions.py --data_dir=datasets
+    PYTHONPATH=. python benchmarks/precisions.py --data_dir=datasets
 
 It prints how many times as fast each is as float32 in the same runtime, the share of pairs that it
 decides alike, and the share that it decides as people do, of pairs with scores more than 0.05
