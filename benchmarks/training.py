@@ -187,6 +187,7 @@ def main() -> None:
             print(f"turn {turn + 1} of {_REPETITIONS.value}", flush=True)
             for way, worker in workers.items():
                 speeds[way].append(worker.pairs_per_second())
+                print(f"{way}: {speeds[way][-1]:.2f} pairs/s", flush=True)
         for worker in workers.values():
             worker.end()
     write_page({way: statistics.median(values) for way, values in speeds.items()}, _PAGE.value)

@@ -430,6 +430,7 @@ def run(script, *flags):
     return result.stdout
 
 
+@pytest.mark.slow
 def test_prepare_and_train_end_to_end(tmp_path, small_copy):
     data_dir = f"--data_dir={tmp_path / 'datasets'}"
     sheet = tmp_path / "sheet.png"

@@ -47,6 +47,7 @@ def live_through(preset, overrides, folder):
     assert 0 <= scored["score"].numpy()[0] <= 1
 
 
+@pytest.mark.slow
 def test_a_row_on_a_small_backbone(tmp_path):
     live_through("senet", reproduction.row_overrides("senet", SMALL), tmp_path)
 

@@ -79,6 +79,7 @@ def test_reference_is_the_mean_over_the_training_photos(finished, data_dir):
     np.testing.assert_allclose(model.reference_embedding.numpy(), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_flags_repeat_the_run(finished, data_dir, tmp_path):
     workdir, _ = finished
     result = run("train.py", f"--flagfile={workdir / 'flags.txt'}", f"--workdir={tmp_path / 'b'}")
@@ -105,6 +106,7 @@ def test_other_flags_in_the_same_folder_are_refused(finished, data_dir):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_at_once_can_be_repeated(data_dir, tmp_path):
     failed = train(tmp_path, data_dir, "--epochs=1", "--override=arrangement=diagonal")
     assert failed.returncode == 1
