@@ -103,8 +103,9 @@ def start_workers(folder: str) -> dict[str, Worker]:
         PAIRS: Worker("keras", pairs),
         PLAIN: Worker("keras", sizes, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
         CACHED: Worker("keras", sizes, cache_folder=folder),
-        INPUT: Worker("input", sizes),
-        INPUT_CACHED: Worker("input", sizes, cache_folder=folder),
+        # So many steps that those that wait already, prefetched, hardly count.
+        INPUT: Worker("input", sizes, steps=40),
+        INPUT_CACHED: Worker("input", sizes, steps=40, cache_folder=folder),
     }
     if importable("jax"):
         workers[JAX] = Worker("keras", sizes, {"KERAS_BACKEND": "jax"})
