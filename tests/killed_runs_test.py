@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import pytest
+
+from keras_series.training import load_model
 
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[1]
@@ -60,6 +61,6 @@ def test_a_killed_run_ends_as_if_nothing_had_been(flags, tmp_path, backend):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert evaluate(whole, flags) == evaluate(killed, flags)
     assert (whole / "metrics.csv").read_bytes() == (killed / "metrics.csv").read_bytes()
-    models = [keras.saving.load_model(each / "best.keras") for each in (whole, killed)]
+    models = [load_model(each) for each in (whole, killed)]
     for a, b in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(a, b)
