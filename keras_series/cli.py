@@ -66,7 +66,7 @@ def run(
         rest = argv[1:]
         if rest and not takes_arguments and not (passes_on and rest[0].startswith("-")):
             raise app.UsageError(f"Expected flags only. Received: {' '.join(rest)}")
-        _prepare(only_exports(), backends is not None)
+        _prepare(only_exports())
         _main(main, [rest] if passes_on or takes_arguments else [], backends)
 
     app.run(start, **parser)
@@ -80,7 +80,7 @@ def _parse_known(argv):
     return [argument for argument in rest if argument != "--"]
 
 
-def _prepare(only_exports, uses_tensorflow):
+def _prepare(only_exports):
     if not flags.FLAGS["verbosity"].present:
         # TFDS and TensorFlow log every file that they open.
         logging.set_verbosity(logging.WARNING)
@@ -88,12 +88,12 @@ def _prepare(only_exports, uses_tensorflow):
         sys.stdout.reconfigure(errors="backslashreplace")
     if only_exports:
         os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
-    if uses_tensorflow:
-        import_tensorflow()
 
 
 def _main(main, arguments, backends):
     try:
+        if backends is not None:
+            import_tensorflow()  # It imports Keras, which refuses unknown backends.
         if backends:
             _check_keras(backends)
         main(*arguments)

@@ -45,7 +45,7 @@ WRONG = {
     "devices": (["--devices=2"], {}, "Expected KERAS_BACKEND=jax"),
     "hosts": (["--hosts=a:1,b"], {}, "Expected --host_index from 0 to 1"),
     "backend": ([], {"KERAS_BACKEND": "numpy"}, "Expected KERAS_BACKEND=tensorflow or jax"),
-    "unknown backend": ([], {"KERAS_BACKEND": "mxnet"}, "Expected KERAS_BACKEND=tensorflow"),
+    "unknown backend": ([], {"KERAS_BACKEND": "mxnet"}, "Unable to import backend : mxnet"),
 }
 
 
