@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import shutil
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ from PIL import Image
 
 from keras_series.ranking.changes import CREATE, KEEP, LEAVE, UPDATE, count_changes
 from keras_series.ranking.marks import MarkedShot, mark_ranking
+from keras_series.ranking.results import SERIES, RankedPhoto, RankedSeries
 from keras_series.ranking.sidecars import SIDECAR_NAMES, find_other_sidecars, plan_sidecars
 from keras_series.ranking.writing import carry_out
 from keras_series.ranking.xmp import Marks, new_xmp
@@ -57,6 +59,11 @@ def test_ratings_of_a_ranking(trip, name, first, others):
         others.format(3): (CREATE, "rating 3, label Yellow"),
         others.format(4): (CREATE, "rating 2"),
     }
+
+
+def test_the_only_valid_photo_of_a_series_is_not_rated():
+    photos = RankedPhoto(pathlib.Path("a"), 0.9, keep=True), RankedPhoto(pathlib.Path("b"), None)
+    assert [shot.marks for shot in mark_ranking([RankedSeries("a", SERIES, photos)])] == [None] * 2
 
 
 @pytest.mark.parametrize("name", SIDECAR_NAMES)

@@ -41,7 +41,8 @@ def mark_ranking(series: Iterable[RankedSeries], overwrite: bool = False) -> lis
 
     In a series the first photo has 5 stars, another one to keep 4, and the others 3 if they are too
     close to call with the first, else 2. Photos to keep are labelled "Green", and those too close
-    to call "Yellow". Singles, brackets, panoramas and photos that are not valid get nothing.
+    to call "Yellow". Photos that are compared with none get nothing: singles, brackets, panoramas,
+    photos that are not valid, and the only valid one of a series.
 
     Args:
         series: `RankedSeries`.
@@ -52,12 +53,17 @@ def mark_ranking(series: Iterable[RankedSeries], overwrite: bool = False) -> lis
             photo.path,
             photo.other_files,
             photo.copies,
-            _marks(photo, place, each.photos, overwrite) if each.kind == SERIES else None,
+            _marks(photo, place, each.photos, overwrite) if _is_compared(each) else None,
             photo.keep,
         )
         for each in series
         for place, photo in enumerate(each.photos)
     ]
+
+
+def _is_compared(series: RankedSeries) -> bool:
+    # Valid photos come first.
+    return series.kind == SERIES and any(photo.score is not None for photo in series.photos[1:2])
 
 
 def _marks(
