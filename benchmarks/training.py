@@ -91,8 +91,8 @@ class Worker:
 
     def end(self) -> None:
         """Ends the process."""
-        print(file=self._process.stdin, flush=True)
-        self._process.wait()
+        self._process.kill()  # At its own end it could wait for TensorFlow's threads for ever.
+        self._process.communicate()
 
 
 def start_workers(folder: str) -> dict[str, Worker]:

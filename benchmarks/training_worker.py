@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -131,7 +132,7 @@ def main() -> None:
     for _ in range(3):  # Compiles, and fills what is prefetched.
         step()
     print("ready", flush=True)
-    while input():
+    for _ in sys.stdin:
         start = time.perf_counter()
         pairs = sum(step() for _ in range(_STEPS.value))
         print(pairs, time.perf_counter() - start, flush=True)
