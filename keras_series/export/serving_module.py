@@ -23,7 +23,7 @@ _PHOTOS_AT_ONCE = 8
 class ServingModule(tf.Module):
     """The functions of an exported model, one for each of `SIGNATURES`.
 
-    All signatures are made of three functions that are traced once each: encoded photo to pixels,
+    All signatures are made of functions that are traced once each: encoded photos to pixels,
     pixels to embeddings, and embeddings to preferences. They share one set of variables, in which
     the batch normalisations are folded into the convolutions.
 
@@ -76,6 +76,12 @@ class ServingModule(tf.Module):
         self._encode = _traced(
             lambda photos: model.head.embed(encoder(photos, training=False)),
             tf.TensorSpec([None, size, size, 3], tf.float32),
+        )
+        # Traced once: its loop has all weights as inputs.
+        self._embed = _traced(
+            self._embed_valid,
+            tf.TensorSpec([None, size, size, 3], tf.float32),
+            tf.TensorSpec([None], tf.bool),
         )
         embedding = tf.TensorSpec([None, self._sizes["E"]], tf.float32)
         self._compare = _traced(model.compare, embedding, embedding)
@@ -184,7 +190,7 @@ class ServingModule(tf.Module):
         photos = tf.concat([self._resize(pixels) for pixels in batches], axis=0)
         return self._embed(photos, tf.ones([tf.shape(photos)[0]], tf.bool))
 
-    def _embed(self, photos, valid):
+    def _embed_valid(self, photos, valid):
         """Embeddings `[F, units]` of photos `[F, S, S, 3]`. Those not valid get the reference."""
         places = tf.where(valid)
 

@@ -17,7 +17,7 @@ def called_as_function(*specs: tf.TensorSpec) -> Callable:
     """Returns a decorator that keeps a function out of the graph that calls it.
 
     TensorFlow optimises the graph of every dataset and session anew. What few photos need is
-    optimised only where it is called.
+    optimised only where it is called, and what is called in several places is there once.
 
     Args:
         *specs: `tf.TensorSpec` of the arguments.
@@ -29,8 +29,10 @@ def called_as_function(*specs: tf.TensorSpec) -> Callable:
 
 def text_at(text: tf.Tensor, position: tf.Tensor | int, count: tf.Tensor | int) -> tf.Tensor:
     """Returns the `count` bytes that start at `position`, as a scalar string tensor."""
-    position = tf.minimum(tf.cast(position, tf.int64), length_of(text))
-    return tf.strings.substr(text, position, tf.cast(count, tf.int64))
+    start = _as_int64(position)
+    if not (isinstance(position, int) and position == 0):
+        start = tf.minimum(start, length_of(text))
+    return tf.strings.substr(text, start, _as_int64(count))
 
 
 def length_of(text: tf.Tensor) -> tf.Tensor:
@@ -80,8 +82,11 @@ def join_bytes(parts: tf.Tensor, big_endian: tf.Tensor | bool) -> tf.Tensor:
     Returns:
         int64 tensor `[...]`.
     """
-    parts = tf.where(big_endian, tf.reverse(parts, [-1]), parts)
     weights = [256**place for place in range(parts.shape[-1])]
+    if isinstance(big_endian, bool):
+        weights = weights[::-1] if big_endian else weights
+    else:
+        parts = tf.where(big_endian, tf.reverse(parts, [-1]), parts)
     return tf.reduce_sum(parts * tf.constant(weights, tf.int64), axis=-1)
 
 
@@ -96,3 +101,8 @@ def inflate(packed: tf.Tensor) -> tf.Tensor:
     )
     unpacked = dataset.map(unpack).ignore_errors()
     return unpacked.reduce(tf.constant(b""), lambda _, text: text)
+
+
+def _as_int64(number):
+    # A Python number becomes one operation. `tf.cast` would make two.
+    return tf.constant(number, tf.int64) if isinstance(number, int) else tf.cast(number, tf.int64)

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_series.photos.byte_strings import count_of, length_of, number_at, text_at
+from keras_series.photos.byte_strings import (
+    called_as_function,
+    count_of,
+    length_of,
+    number_at,
+    text_at,
+)
 from keras_series.photos.colour import convert_to_srgb, names_colours
 from keras_series.photos.headers import (
     PhotoFormat,
@@ -251,6 +257,7 @@ def _traced_decode_batch(image_size, resize, max_pixels, with_reasons):
     )
 
 
+@called_as_function(tf.TensorSpec([], tf.string))
 def _decode_png(photo_bytes):
     # Viewers show a photo whose end chunk is missing or cut; the decoder refuses it.
     photo_bytes = tf.cond(
@@ -271,6 +278,7 @@ def _with_png_end(photo_bytes):
     return tf.strings.join([photo_bytes, end])
 
 
+@called_as_function(tf.TensorSpec([], tf.string))
 def _decode_webp(photo_bytes):
     # Checked here because the decoder of TensorFlow 2.21 ends the process on an animation.
     photo_bytes = require(
@@ -281,6 +289,7 @@ def _decode_webp(photo_bytes):
     return _whole(tf.ensure_shape(pixels, [None, None, None])[..., :3])
 
 
+@called_as_function(tf.TensorSpec([], tf.string))
 def _decode_bmp(photo_bytes):
     compression = number_at(photo_bytes, 30, 4)
     is_plain = (compression == 0) | (compression == 3)

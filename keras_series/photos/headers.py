@@ -12,7 +12,14 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_series.photos.byte_strings import bytes_at, count_of, length_of, number_at, text_at
+from keras_series.photos.byte_strings import (
+    bytes_at,
+    called_as_function,
+    count_of,
+    length_of,
+    number_at,
+    text_at,
+)
 
 # Limits on how far a header is searched, so that no file can keep a server busy. Real photos stay
 # far below 1,024 extension blocks and 16,384 blocks of odd sizes in a GIF.
@@ -26,7 +33,7 @@ _MAX_PNG_TEXTS = 64
 class PhotoFormat(enum.IntEnum):
     """Supported photo formats.
 
-    The formats that can carry metadata come first, as `tf.switch_case` in `find_blocks` needs.
+    JPEG comes first, and then the other formats that can carry metadata.
     """
 
     JPEG = 0
@@ -110,14 +117,11 @@ def read_size(photo_bytes: tf.Tensor, photo_format: tf.Tensor) -> tf.Tensor:
     Returns:
         int64 tensor `[2]`, height and width in pixels; for a GIF, those of the first frame.
     """
-    readers = {
-        PhotoFormat.JPEG: _jpeg_size,
-        PhotoFormat.PNG: _png_size,
-        PhotoFormat.WEBP: _webp_size,
-        PhotoFormat.GIF: _gif_size,
-        PhotoFormat.BMP: _bmp_size,
-    }
-    return tf.switch_case(photo_format, _bind(readers, photo_bytes))
+    return tf.cond(
+        photo_format == PhotoFormat.JPEG,
+        lambda: _jpeg_size(photo_bytes),
+        lambda: _other_size(photo_bytes, photo_format),
+    )
 
 
 def first_gif_frame(photo_bytes: tf.Tensor) -> tf.Tensor:
@@ -185,12 +189,16 @@ def bmp_palette(photo_bytes: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reshape(palette, [256, 4])[:, 2::-1], tf.uint8)
 
 
-def _bind(functions, photo_bytes):
-    return {key: functools.partial(function, photo_bytes) for key, function in functions.items()}
-
-
 def _jpeg_size(photo_bytes):
     return tf.cast(tf.io.extract_jpeg_shape(photo_bytes)[:2], tf.int64)
+
+
+@called_as_function(tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32))
+def _other_size(photo_bytes, photo_format):
+    # In the order of `PhotoFormat`, after JPEG.
+    readers = (_png_size, _webp_size, _gif_size, _bmp_size)
+    branches = [functools.partial(read, photo_bytes) for read in readers]
+    return tf.switch_case(photo_format - 1, branches)
 
 
 def _png_size(photo_bytes):
@@ -220,6 +228,7 @@ def _gif_size(frame):
     return tf.stack([number_at(frame, descriptor + place, 2) for place in (7, 5)])
 
 
+@called_as_function(tf.TensorSpec([], tf.string))
 def _find_gif_frame(photo_bytes):
     """Returns the positions of the blocks, of the first frame's descriptor, and of its end."""
     start = _gif_blocks_start(photo_bytes)

@@ -10,7 +10,13 @@ import enum
 
 import tensorflow as tf
 
-from keras_series.photos.byte_strings import bytes_at, length_of, number_at, text_at
+from keras_series.photos.byte_strings import (
+    bytes_at,
+    called_as_function,
+    length_of,
+    number_at,
+    text_at,
+)
 from keras_series.photos.headers import PhotoFormat
 
 # Real photos stay far below it; a file cannot keep a server busy.
@@ -63,12 +69,11 @@ def find_blocks(photo_bytes: tf.Tensor, photo_format: tf.Tensor) -> tf.Tensor:
         int64 tensor `[blocks, 4]`: the `Block`, the position and size of its content, and its
         number in a sequence; for a `FRAME`, the number is the marker.
     """
-    readers = {
-        PhotoFormat.JPEG: lambda: _walk(photo_bytes, 2, _read_jpeg_segment),
-        PhotoFormat.PNG: lambda: _walk(photo_bytes, 8, _read_png_chunk),
-        PhotoFormat.WEBP: lambda: _walk(photo_bytes, 12, _read_webp_chunk),
-    }
-    return tf.switch_case(photo_format, readers, lambda: tf.zeros([0, 4], tf.int64))
+    return tf.cond(
+        photo_format == PhotoFormat.JPEG,
+        lambda: _find_in_jpeg(photo_bytes),
+        lambda: _find_in_other(photo_bytes, photo_format),
+    )
 
 
 def joined_content(photo_bytes: tf.Tensor, blocks: tf.Tensor, kind: Block | tf.Tensor) -> tf.Tensor:
@@ -94,6 +99,21 @@ def present_kinds(blocks: tf.Tensor) -> tf.Tensor:
     """Returns which kinds there are, a bool tensor `[kinds]` to be indexed by a `Block`."""
     kinds = tf.range(len(Block), dtype=tf.int64)
     return tf.reduce_any(blocks[:, :1] == kinds, axis=0)
+
+
+@called_as_function(tf.TensorSpec([], tf.string))
+def _find_in_jpeg(photo_bytes):
+    return _walk(photo_bytes, 2, _read_jpeg_segment)
+
+
+@called_as_function(tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32))
+def _find_in_other(photo_bytes, photo_format):
+    # In the order of `PhotoFormat`, after JPEG.
+    readers = {
+        0: lambda: _walk(photo_bytes, 8, _read_png_chunk),
+        1: lambda: _walk(photo_bytes, 12, _read_webp_chunk),
+    }
+    return tf.switch_case(photo_format - 1, readers, lambda: tf.zeros([0, 4], tf.int64))
 
 
 def _walk(photo_bytes, position, read_block):
