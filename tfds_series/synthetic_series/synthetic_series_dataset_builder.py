@@ -108,6 +108,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             supersampling=1.0,
         ),
         SyntheticSeriesConfig(
+            name="soft_scenes",
+            description="As `scenes`, in soft photos of 576 pixels.",
+            train_series=500,
+            validation_series=20,
+            test_series=20,
+            photo_size=576,
+            supersampling=1.0,
+            steepness=6.0,
+            most_softness=0.2,
+        ),
+        SyntheticSeriesConfig(
             name="photos",
             version=_PHOTOS_VERSION,
             description="Scenes from the user's own photographs.",
