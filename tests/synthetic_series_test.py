@@ -61,17 +61,6 @@ class PhotosTest(SyntheticSeriesTest):
     SPLITS = {"train": 4, "validation": 1, "test": 4}  # noqa: RUF012
 
 
-class SoftPhotosTest(PhotosTest):
-    """Likewise, of scenes that are cropped and made soft."""
-
-    BUILDER_CONFIG_NAMES_TO_TEST = [  # noqa: RUF012
-        SyntheticSeriesConfig(
-            name="tiny_soft_photos", scenes="photos", photo_size=64, aspect_ratios=(4 / 3,),
-            most_softness=0.2, train_series=3, validation_series=1, test_series=4,
-        )
-    ]  # fmt: skip
-
-
 def generate(config, split="train"):
     builder = Builder.__new__(Builder)
     builder._builder_config = config
@@ -127,42 +116,6 @@ def test_photos_decode_to_the_wanted_size(examples):
         for entry in example["photos"]:
             with Image.open(io.BytesIO(entry["photo_bytes"])) as image:
                 assert (max(image.size), image.mode) == (64, "RGB")
-
-
-@pytest.mark.parametrize(
-    ("ratio", "size"), [(4 / 3, (120, 90)), (3 / 4, (90, 120)), (3 / 2, (120, 80))]
-)
-def test_a_square_scene_is_cropped_to_its_middle(ratio, size):
-    scene = np.zeros((120, 120, 3), np.uint8)
-    scene[40:80, 45:75] = 255
-    options = series.SeriesOptions(aspect_ratios=(ratio,))
-    cropped = series.vary_scene(scene, options, np.random.default_rng(0))
-    assert cropped.shape == (size[1], size[0], 3)
-    np.testing.assert_array_equal(cropped, cropped[::-1, ::-1])
-    assert cropped.sum() == scene.sum()
-
-
-def test_a_scene_of_the_wanted_aspect_ratio_is_not_cropped(photo):
-    options = series.SeriesOptions(aspect_ratios=(4 / 3,))
-    varied = series.vary_scene(photo, options, np.random.default_rng(0))
-    np.testing.assert_array_equal(varied, photo)
-
-
-def test_softness_stays_below_the_most(photo):
-    def detail(pixels):
-        return np.abs(np.diff(pixels.astype(float), axis=1)).mean()
-
-    options = series.SeriesOptions(most_softness=0.5)
-    rngs = [np.random.default_rng(seed) for seed in range(8)]
-    details = [detail(series.vary_scene(photo, options, rng)) for rng in rngs]
-    assert detail(degraded(photo, "defocus", 0.5)) <= min(details) < max(details) <= detail(photo)
-    assert len(set(details)) > 4
-
-
-def test_a_scene_is_left_alone_by_default(photo):
-    rng = np.random.default_rng(0)
-    assert series.vary_scene(photo, series.SeriesOptions(), rng) is photo
-    assert rng.random() == np.random.default_rng(0).random()
 
 
 def test_faults_are_of_the_eight_kinds_or_none(examples):

@@ -27,7 +27,7 @@ _JPEG_QUALITY = 95
 
 @dataclasses.dataclass(frozen=True)
 class SeriesOptions:
-    """Options for the scene and for writing and labelling photos.
+    """Options for writing and labelling photos.
 
     Attributes:
         photo_size: Integer, longer edge of a written photo in pixels. Defaults to 192.
@@ -35,17 +35,11 @@ class SeriesOptions:
             they are written. Defaults to 1.7.
         steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
             Defaults to 3.
-        aspect_ratios: Tuple of floats, width / height. Each scene is cropped to one of them, drawn
-            at random. Defaults to `()`, the scene's own aspect ratio.
-        most_softness: Float in [0, 1]. Each scene is out of focus from the start, with a severity
-            between 0 and this. Defaults to 0.
     """
 
     photo_size: int = 192
     supersampling: float = 1.7
     steepness: float = 3.0
-    aspect_ratios: tuple[float, ...] = ()
-    most_softness: float = 0.0
 
     @property
     def scene_size(self) -> int:
@@ -61,13 +55,12 @@ def make_series(
     Args:
         scene: Array `[H, W, 3]`, uint8, with a longer edge of `options.scene_size`.
         series_id: String, identifier of the series.
-        options: Options for the scene and for writing and labelling photos.
+        options: Options for writing and labelling photos.
         rng: Generator of all random choices.
 
     Returns:
         Dictionary, an example of the dataset.
     """
-    scene = vary_scene(scene, options, rng)
     plan = draw_faults(rng)
     severities = np.asarray([severity for _, severity in plan], np.float32)
     photos = [
@@ -82,30 +75,6 @@ def make_series(
     ]
     pairs = pair_preferences(severities, options.steepness)
     return {"series_id": series_id, "photos": photos, "pairs": pairs}
-
-
-def vary_scene(scene: np.ndarray, options: SeriesOptions, rng: np.random.Generator) -> np.ndarray:
-    """Crops a scene to another aspect ratio and makes it soft, as the options say.
-
-    All photos of a series share both, so neither says which of them is better.
-
-    Args:
-        scene: Array `[H, W, 3]`, uint8.
-        options: Options for the scene.
-        rng: Generator of the choices. It is not used where the options leave the scene as it is.
-
-    Returns:
-        Array `[H', W', 3]`, uint8: the middle of the scene, as large as the aspect ratio allows.
-    """
-    if options.aspect_ratios:
-        ratio = rng.choice(options.aspect_ratios)
-        height, width = scene.shape[:2]
-        new_height, new_width = min(height, round(width / ratio)), min(width, round(height * ratio))
-        top, left = (height - new_height) // 2, (width - new_width) // 2
-        scene = scene[top : top + new_height, left : left + new_width]
-    if options.most_softness:
-        scene = degrade(scene, "defocus", options.most_softness * rng.random(), rng)
-    return scene
 
 
 def draw_faults(rng: np.random.Generator) -> list[tuple[str, float]]:

@@ -37,10 +37,6 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
             Defaults to 1.7.
         steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
             Defaults to 3.
-        aspect_ratios: Tuple of floats, width / height. Each scene is cropped to one of them, drawn
-            at random. Defaults to `()`, the scene's own aspect ratio.
-        most_softness: Float in [0, 1]. Each scene is out of focus from the start, with a severity
-            between 0 and this. Defaults to 0.
         seed: Non-negative integer. Different seeds give different series. Defaults to 0.
 
     Raises:
@@ -54,8 +50,6 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
     photo_size: int = 192
     supersampling: float = 1.7
     steepness: float = 3.0
-    aspect_ratios: tuple[float, ...] = ()
-    most_softness: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -66,9 +60,8 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
 
     @property
     def options(self) -> SeriesOptions:
-        """Options for the scene and for writing and labelling photos."""
-        names = [field.name for field in dataclasses.fields(SeriesOptions)]
-        return SeriesOptions(**{name: getattr(self, name) for name in names})
+        """Options for writing and labelling photos."""
+        return SeriesOptions(self.photo_size, self.supersampling, self.steepness)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -85,11 +78,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "2.0.0": "Photographs are assigned to splits as in biq2021/mixed.",
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = """\
-    Only `photos`, `large_photos` and `soft_photos` need this. Put at least
-    three different photographs of your own (JPEG, PNG, WebP, TIFF, ...), in subfolders or not, into
-    the manual directory, by default `~/tensorflow_datasets/downloads/manual/`. To use another
-    folder, pass it with `prepare.py --manual_dir=...` or
-    `tfds.download.DownloadConfig(manual_dir=...)`. The photographs are only read.
+    Only `photos` and `large_photos` need this. Put at least three different photographs of your own
+    (JPEG, PNG, WebP, TIFF, ...), in subfolders or not, into the manual directory, by default
+    `~/tensorflow_datasets/downloads/manual/`. To use another folder, pass it with
+    `prepare.py --manual_dir=...` or `tfds.download.DownloadConfig(manual_dir=...)`. The
+    photographs are only read.
     """
     BUILDER_CONFIGS = [  # noqa: RUF012
         SyntheticSeriesConfig(name="scenes", description="Scenes drawn by the program."),
@@ -108,17 +101,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             supersampling=1.0,
         ),
         SyntheticSeriesConfig(
-            name="soft_scenes",
-            description="As `scenes`, in soft photos of 576 pixels.",
-            train_series=500,
-            validation_series=20,
-            test_series=20,
-            photo_size=576,
-            supersampling=1.0,
-            steepness=6.0,
-            most_softness=0.2,
-        ),
-        SyntheticSeriesConfig(
             name="photos",
             version=_PHOTOS_VERSION,
             description="Scenes from the user's own photographs.",
@@ -132,18 +114,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             train_series=1000,
             photo_size=448,
             supersampling=1.0,
-        ),
-        SyntheticSeriesConfig(
-            name="soft_photos",
-            version=_PHOTOS_VERSION,
-            description="As `photos`, in soft photos of 704 pixels with a camera's aspect ratio.",
-            scenes="photos",
-            train_series=1000,
-            photo_size=704,
-            supersampling=1.0,
-            steepness=6.0,
-            aspect_ratios=(4 / 3, 3 / 2, 3 / 4),
-            most_softness=0.2,
         ),
     ]
 
