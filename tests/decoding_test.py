@@ -98,6 +98,14 @@ def test_broken_photos_do_not_fail_their_batch():
     check_batch(*decode_photos(good_and_broken()[0], SIZE))
 
 
+def test_many_broken_photos_do_not_fail_their_batch():
+    """Errors in photos that are decoded at the same time once cancelled the batch now and then."""
+    batch = [*BROKEN.values(), ENCODED["png"]] * 8
+    expected = ([False] * len(BROKEN) + [True]) * 8
+    for _ in range(20):
+        assert decode_photos(batch, SIZE)[1].numpy().tolist() == expected
+
+
 def test_batch_in_a_function():
     function = tf.function(lambda batch: decode_photos(batch, SIZE))
     check_batch(*function(tf.constant(good_and_broken()[0])))

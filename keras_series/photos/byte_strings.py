@@ -19,6 +19,9 @@ def called_as_function(*specs: tf.TensorSpec) -> Callable:
     TensorFlow optimises the graph of every dataset and session anew. What few photos need is
     optimised only where it is called, and what is called in several places is there once.
 
+    The function must not fail at run time. TensorFlow would cancel what runs beside it before it
+    reports the error, and could report the cancellation, which no dataset ignores, instead.
+
     Args:
         *specs: `tf.TensorSpec` of the arguments.
     """

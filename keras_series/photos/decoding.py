@@ -257,7 +257,6 @@ def _traced_decode_batch(image_size, resize, max_pixels, with_reasons):
     )
 
 
-@called_as_function(tf.TensorSpec([], tf.string))
 def _decode_png(photo_bytes):
     # Viewers show a photo whose end chunk is missing or cut; the decoder refuses it.
     photo_bytes = tf.cond(
@@ -268,6 +267,7 @@ def _decode_png(photo_bytes):
     return _whole(tf.io.decode_png(require_few_png_texts(photo_bytes), channels=3))
 
 
+@called_as_function(tf.TensorSpec([], tf.string))
 def _with_png_end(photo_bytes):
     # The first four bytes are zeros, as the end of the chunk before may be.
     sizes = range(5, len(_PNG_END))
@@ -278,7 +278,6 @@ def _with_png_end(photo_bytes):
     return tf.strings.join([photo_bytes, end])
 
 
-@called_as_function(tf.TensorSpec([], tf.string))
 def _decode_webp(photo_bytes):
     # Checked here because the decoder of TensorFlow 2.21 ends the process on an animation.
     photo_bytes = require(
@@ -289,7 +288,6 @@ def _decode_webp(photo_bytes):
     return _whole(tf.ensure_shape(pixels, [None, None, None])[..., :3])
 
 
-@called_as_function(tf.TensorSpec([], tf.string))
 def _decode_bmp(photo_bytes):
     compression = number_at(photo_bytes, 30, 4)
     is_plain = (compression == 0) | (compression == 3)
