@@ -88,6 +88,7 @@ def test_flags_repeat_the_run(finished, data_dir, tmp_path):
     assert [row["loss"] for row in again] == pytest.approx([row["loss"] for row in first], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_longer_run_resumes(finished, data_dir, tmp_path):
     workdir = shutil.copytree(finished[0], tmp_path / "run")
     before = RunFolder(workdir).read_metrics()
