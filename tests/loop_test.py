@@ -60,8 +60,8 @@ def test_a_run_goes_on_with_the_whole_model(interrupted, tmp_path, dataset):
 
 def test_a_run_starts_with_a_trained_model(interrupted, tmp_path, dataset):
     folder, _ = interrupted
-    still = {"learning_rate": 0.0, "head_learning_rate": 0.0}
-    second = run(tmp_path, dataset, 1, init_from=folder.path, recipe=still, overrides={})
+    of_start = {"interpolation": 0.0}
+    second = run(tmp_path, dataset, 1, init_from=folder.path, recipe=of_start, overrides={})
     before, after = folder.load_best(), load_model(second.path)
     for a, b in zip(before.trainable_weights, after.trainable_weights, strict=True):
         np.testing.assert_array_equal(a, b)

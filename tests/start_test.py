@@ -65,6 +65,17 @@ def test_a_step_leaves_what_is_frozen(model):
     assert np.abs(trained.get_weights()[0] - before[1]).max() > 0
 
 
+def test_a_frozen_encoder_leaves_the_head(model):
+    compile_model(model, Recipe(optimizer="adamw", learning_rate=0.1, freeze_encoder=True))
+    assert {id(weight) for weight in model.trainable_weights} == {
+        id(weight) for weight in model.head.weights
+    }
+    features = model.encoder(one_pair()[0][0])
+    np.testing.assert_array_equal(model.encoder(one_pair()[0][0], training=True), features)
+    compile_model(model, Recipe())
+    assert len(model.trainable_weights) > len(model.head.weights)
+
+
 def test_accumulated_gradients_are_averaged(model):
     start, ends = model.get_weights(), []
     for steps in (1, 2):

@@ -26,6 +26,7 @@ from keras_series.training.checkpoints import Place
 from keras_series.training.checks import check_folder, check_photos
 from keras_series.training.devices import Cluster, distributed, wait_for_all
 from keras_series.training.environment import describe_environment
+from keras_series.training.interpolation import Interpolation
 from keras_series.training.rates import InputWait, RateLogger
 from keras_series.training.recipe import Recipe
 from keras_series.training.recorder import RunRecorder
@@ -143,9 +144,12 @@ def _fit(model, batches, validation, recipe, folder, is_writer):
     """Trains the attention and the head alone, if the recipe says so, and then the whole model."""
     head_epochs = min(recipe.freeze_backbone_epochs, recipe.epochs)
     phases = [(head_epochs, "head")] if head_epochs else []
+    interpolation = Interpolation(model, recipe.interpolation)
     for epochs, phase in [*phases, (recipe.epochs, "model")]:
         compile_model(model, recipe, head_only=phase == "head")
-        recorder = RunRecorder(folder, batches.batches, phase, recipe.checkpoint_minutes, is_writer)
+        recorder = RunRecorder(
+            folder, batches.batches, interpolation, phase, recipe.checkpoint_minutes, is_writer
+        )
         _fit_phase(model, batches, validation, recipe, recorder, epochs)
 
 
@@ -171,6 +175,7 @@ def _fit_epochs(model, batches, validation, recipe, recorder, place, epochs):
         ),
         keras.callbacks.LearningRateScheduler(recipe.rate),
         RateLogger(batches, wait, recipe.epochs),
+        recorder.interpolation,
         recorder,
     ]
     if recorder.is_writer:

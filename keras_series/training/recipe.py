@@ -79,6 +79,14 @@ class Recipe:
     head_learning_rate: float = _option(
         1e-3, "Learning rate in the first --freeze_backbone_epochs epochs.", lower=0.0
     )
+    interpolation: float = _option(
+        1.0,
+        "The share of the trained weights in the best model. The rest is of the weights that "
+        "training started with: below 1, a fine-tuned model keeps more of what it could do before "
+        "(Wortsman et al., CVPR 2022).",
+        lower=0.0,
+        upper=1.0,
+    )
     momentum: float = _option(0.9, "Momentum of SGD.", lower=0.0, upper=1.0)
     weight_decay: float = _option(
         5e-4,
@@ -93,6 +101,10 @@ class Recipe:
     )
     freeze_stages: int = _option(
         0, "Keep the first stages of the backbone, so many of them, as they are.", lower=0, upper=5
+    )
+    freeze_encoder: bool = _option(
+        False,
+        "Keep the whole encoder, the attention units too, as it is. Only the head is trained.",
     )
     precision: str = _option(
         "float32",

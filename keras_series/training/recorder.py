@@ -13,6 +13,7 @@ import keras
 
 from keras_series.training.checkpoints import Checkpoints, Place
 from keras_series.training.devices import all_should_end, wait_for_all
+from keras_series.training.interpolation import Interpolation
 from keras_series.training.rates import RATES
 from keras_series.training.run_folder import MONITOR, RunFolder, save_model
 from keras_series.utils import new_figure
@@ -34,6 +35,7 @@ class RunRecorder(keras.callbacks.Callback):
     Args:
         folder: `RunFolder`. It is created if it does not exist.
         steps: Integer, number of steps in an epoch.
+        interpolation: `Interpolation`, which is applied to the weights in `best.keras`.
         phase: String, see `Checkpoints`. Defaults to `"model"`.
         minutes: Float, also write a checkpoint within an epoch whenever so many minutes have
             passed. Defaults to 0, at the end of an epoch only.
@@ -48,6 +50,7 @@ class RunRecorder(keras.callbacks.Callback):
         self,
         folder: RunFolder,
         steps: int,
+        interpolation: Interpolation,
         phase: str = "model",
         minutes: float = 0,
         is_writer: bool = True,
@@ -55,7 +58,7 @@ class RunRecorder(keras.callbacks.Callback):
         super().__init__()
         new_figure()  # Fails now rather than after the first epoch.
         self.folder, self.steps, self.minutes = folder, steps, minutes
-        self.is_writer = is_writer
+        self.is_writer, self.interpolation = is_writer, interpolation
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.rows = []
         self._checkpoints = Checkpoints(folder.checkpoints, phase)
@@ -118,9 +121,11 @@ class RunRecorder(keras.callbacks.Callback):
         is_best = row[MONITOR] > max((old[MONITOR] for old in self.rows), default=-1.0)
         self.rows.append(row)
         self._sync()
+        if is_best:
+            with self.interpolation.applied():
+                if self.is_writer:
+                    save_model(self.model, self.folder.best)
         if self.is_writer:
-            if is_best:
-                save_model(self.model, self.folder.best)
             self.folder.write_metrics(self.rows)
         self._place = Place(epoch + 1)
         self._save()

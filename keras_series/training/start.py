@@ -54,7 +54,9 @@ def compile_model(model: SeriesPreferenceModel, recipe: Recipe, head_only: bool 
         recipe: `Recipe`.
         head_only: Whether the whole backbone is frozen. Defaults to `False`.
     """
-    freeze_backbone(model, recipe.freeze_stages, recipe.freeze_batch_norm)
+    model.encoder.trainable = not recipe.freeze_encoder
+    if not recipe.freeze_encoder:
+        freeze_backbone(model, recipe.freeze_stages, recipe.freeze_batch_norm)
     if head_only:
         model.encoder.get_layer(model.encoder.backbone).trainable = False
     model.compile(
