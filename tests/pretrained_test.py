@@ -58,6 +58,7 @@ def test_an_unknown_name_is_refused():
             function("light")
 
 
+@pytest.mark.slow
 def test_photos_are_ranked_without_naming_a_model(tmp_path, monkeypatch):
     home = {"KERAS_HOME": str(tmp_path / "home")}
     (tmp_path / "photos").mkdir()
