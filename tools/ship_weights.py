@@ -1,12 +1,13 @@
 """Puts the best model of a run into the package, as `load_pretrained` loads it.
 
-    python tools/ship_weights.py --workdir=runs/lite --name=lite
+    python tools/ship_weights.py --workdir=runs/lite_head --name=lite
 
 writes keras_series/models/weights/lite.weights.h5, in half precision, and lite.json: how it was
-trained, and what an export says of it. What was measured of the shipped weights is added by
+trained, and how the run that it started with was, and what an export says of it. What was measured
+of the shipped weights is added by
 
     python evaluate.py --pretrained=lite --dataset=biq2021/series --workdir=e/series
-    python tools/ship_weights.py --workdir=runs/lite --name=lite --evaluated=e/series,e/mixed
+    python tools/ship_weights.py --workdir=runs/lite_head --evaluated=e/series,e/mixed
 """
 
 from __future__ import annotations
@@ -43,10 +44,13 @@ def main() -> None:
     run = RunFolder(_WORKDIR.value)
     weights = WEIGHTS / f"{_NAME.value}.weights.h5"
     write_half_precision(run.load_best(), weights)
+    training = run.provenance()["training"]
+    if start := training.get("init_from"):
+        training["init_from"] = RunFolder(start).provenance()["training"]
     evaluations = [RunFolder(folder).provenance()["evaluation"] for folder in _EVALUATED.value]
     card = {
         "pretrained": _NAME.value,
-        "training": run.provenance()["training"],
+        "training": training,
         "evaluation": evaluations[0] if evaluations else None,
         "other_evaluations": evaluations[1:],
         "terms": _TERMS,
