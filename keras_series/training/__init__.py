@@ -12,7 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoints": ["Checkpoints", "Place"],
         "devices": ["Cluster", "distributed"],
         "environment": ["describe_environment"],
-        "interpolation": ["Interpolation"],
         "loop": ["train"],
         "losses": ["PairCrossentropy"],
         "metrics": ["PairAccuracy"],

@@ -148,7 +148,7 @@ def _fit(model, batches, validation, recipe, folder, is_writer):
     for epochs, phase in [*phases, (recipe.epochs, "model")]:
         compile_model(model, recipe, head_only=phase == "head")
         recorder = RunRecorder(
-            folder, batches.batches, interpolation, phase, recipe.checkpoint_minutes, is_writer
+            folder, batches.batches, phase, recipe.checkpoint_minutes, is_writer, interpolation
         )
         _fit_phase(model, batches, validation, recipe, recorder, epochs)
 

@@ -35,12 +35,13 @@ class RunRecorder(keras.callbacks.Callback):
     Args:
         folder: `RunFolder`. It is created if it does not exist.
         steps: Integer, number of steps in an epoch.
-        interpolation: `Interpolation`, which is applied to the weights in `best.keras`.
         phase: String, see `Checkpoints`. Defaults to `"model"`.
         minutes: Float, also write a checkpoint within an epoch whenever so many minutes have
             passed. Defaults to 0, at the end of an epoch only.
         is_writer: Whether this process writes to the folder, and not another one of the same run.
             Defaults to `True`.
+        interpolation: `Interpolation` that is applied to the weights in `best.keras`. Defaults to
+            none.
 
     Raises:
         ImportError: If matplotlib, which draws the curves, is not installed.
@@ -50,10 +51,10 @@ class RunRecorder(keras.callbacks.Callback):
         self,
         folder: RunFolder,
         steps: int,
-        interpolation: Interpolation,
         phase: str = "model",
         minutes: float = 0,
         is_writer: bool = True,
+        interpolation: Interpolation | None = None,
     ):
         super().__init__()
         new_figure()  # Fails now rather than after the first epoch.
@@ -122,7 +123,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.rows.append(row)
         self._sync()
         if is_best:
-            with self.interpolation.applied():
+            with self.interpolation.applied() if self.interpolation else contextlib.nullcontext():
                 if self.is_writer:
                     save_model(self.model, self.folder.best)
         if self.is_writer:
