@@ -46,7 +46,7 @@ def main() -> None:
     write_half_precision(run.load_best(), weights)
     training = run.provenance()["training"]
     if start := training.get("init_from"):
-        training["init_from"] = RunFolder(start).provenance()["training"]
+        training["init_from"] = RunFolder(start).provenance()["training"] or start
     evaluations = [RunFolder(folder).provenance()["evaluation"] for folder in _EVALUATED.value]
     card = {
         "pretrained": _NAME.value,

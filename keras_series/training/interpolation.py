@@ -24,7 +24,7 @@ class Interpolation(keras.callbacks.Callback):
     def __init__(self, model: keras.Model, share: float):
         super().__init__()
         self._share = share
-        self._start = _values(model)
+        self._start = _values(model) if share < 1 else []
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

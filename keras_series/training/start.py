@@ -54,7 +54,9 @@ def compile_model(model: SeriesPreferenceModel, recipe: Recipe, head_only: bool 
         recipe: `Recipe`.
         head_only: Whether the whole backbone is frozen. Defaults to `False`.
     """
-    model.encoder.trainable = not recipe.freeze_encoder
+    # Its layers, since a model's file keeps whether the encoder as a whole is trainable.
+    for layer in model.encoder.layers:
+        layer.trainable = not recipe.freeze_encoder
     if not recipe.freeze_encoder:
         freeze_backbone(model, recipe.freeze_stages, recipe.freeze_batch_norm)
     if head_only:
