@@ -26,7 +26,7 @@ def flags(tmp_path_factory):
     return [
         "--dataset=synthetic_series/few_scenes", f"--data_dir={data}", "--preset=tiny",
         "--override=image_size=64", "--epochs=6", "--learning_rate=1e-3", "--pack_size=8",
-        "--deterministic", "--checkpoint_minutes=0.01",
+        "--deterministic", "--checkpoint_minutes=0.01", "--interpolation=0.5",
     ]  # fmt: skip
 
 

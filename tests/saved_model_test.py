@@ -10,7 +10,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from keras_series.export import export, golden, next_version, saved_model
+from keras_series.export import export, golden, next_version
 from keras_series.utils import files
 from tests.shared_export import make_model
 
@@ -22,15 +22,9 @@ def model():
     return make_model()
 
 
-@pytest.fixture
-def unchecked(monkeypatch):
-    """Skips the check in a clean process, which takes most of the time of an export."""
-    monkeypatch.setattr(saved_model, "_check_in_clean_process", lambda folder: None)
-
-
-def test_versions_count_up_and_are_not_overwritten(model, tmp_path, unchecked):
-    assert export(model, tmp_path).name == "1"
-    assert export(model, tmp_path, version=7).name == "7"
+def test_versions_count_up_and_are_not_overwritten(model, tmp_path):
+    assert export(model, tmp_path, check=False).name == "1"
+    assert export(model, tmp_path, version=7, check=False).name == "7"
     assert next_version(tmp_path) == 8
     with pytest.raises(FileExistsError, match="version=7"):
         export(model, tmp_path, version=7)
@@ -65,12 +59,12 @@ def test_an_export_with_different_answers_is_refused(model, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_leftovers_of_a_killed_export_are_removed(model, tmp_path, unchecked):
+def test_leftovers_of_a_killed_export_are_removed(model, tmp_path):
     dead, alive = tmp_path / ".partial.dead", tmp_path / ".partial.alive"
     dead.mkdir()
     alive.mkdir()
     with files._locked(alive):
-        export(model, tmp_path)
+        export(model, tmp_path, check=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial.alive", "1"]
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_series.export import ServingModule, export, golden, saved_model
+from keras_series.export import ServingModule, export, golden
 from keras_series.photos import decode_photos
 from tests.real_data import needs_real_data, real_photos
 from tests.shared_export import make_model, shared_export
@@ -228,14 +228,8 @@ def test_weights_are_stored_once(model, exported_path):
     assert size_of(exported_path) < 1.8 * 4 * model.count_params() + 2_000_000
 
 
-@pytest.fixture
-def unchecked(monkeypatch):
-    """Skips the check in a clean process, which takes most of the time of an export."""
-    monkeypatch.setattr(saved_model, "_check_in_clean_process", lambda folder: None)
-
-
-def test_trainable_export_can_be_trained_further(model, tmp_path, unchecked, jpegs):
-    path = export(model, tmp_path, trainable=True)
+def test_trainable_export_can_be_trained_further(model, tmp_path, jpegs):
+    path = export(model, tmp_path, trainable=True, check=False)
     loaded = tf.saved_model.load(path)
     before = call(loaded, "score", photo_bytes=jpegs)["score"]
     np.testing.assert_allclose(
@@ -254,8 +248,8 @@ def test_trainable_export_can_be_trained_further(model, tmp_path, unchecked, jpe
     assert call(loaded, "score", photo_bytes=[])["score"].shape == (0,)
 
 
-def test_precision_is_kept_in_the_card(tmp_path, unchecked):
-    path = export(make_model(), tmp_path, precision="bfloat16")
+def test_precision_is_kept_in_the_card(tmp_path):
+    path = export(make_model(), tmp_path, precision="bfloat16", check=False)
     assert json.loads((path / "model.json").read_text())["precision"] == "bfloat16"
     _, tolerance = golden.check(path)
     assert tolerance == golden.TOLERANCES["bfloat16"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -10,7 +11,7 @@ import pathlib
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -85,13 +86,13 @@ def export(
     if target.exists():
         raise FileExistsError(f"Expected a version that is not in {base} yet. Received: {version=}")
     options = {"max_pixels": max_pixels, "precision": precision}
-    module = ServingModule(model, max_pixels, trainable, precision)
-    with partial_folder(base) as partial:
+    checking = _clean_check() if check else contextlib.nullcontext(lambda folder: None)
+    with partial_folder(base) as partial, checking as check_folder:
+        module = ServingModule(model, max_pixels, trainable, precision)
         tf.saved_model.save(module, str(partial), signatures=module.signatures())
         _add_golden_cases(partial, base.name, model, options, provenance or {})
         _add_head(partial, model)
-        if check:
-            _check_in_clean_process(partial)
+        check_folder(partial)
         partial.chmod(0o755)
         os.rename(partial, target)
     return target
@@ -146,18 +147,34 @@ def _describe(model):
     }
 
 
-def _check_in_clean_process(folder):
+@contextlib.contextmanager
+def _clean_check() -> Iterator[Callable[[pathlib.Path], None]]:
+    """Yields a function that checks the folder of a version in a clean process.
+
+    The process starts at once, so that it imports TensorFlow while this one exports.
+    """
     root = str(pathlib.Path(__file__).parents[2])
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    code = "import sys; from keras_series.export import check; check(sys.argv[1])"
-    result = subprocess.run(
-        [sys.executable, "-c", code, folder],
+    code = "import sys; from keras_series.export import check; check(sys.stdin.read())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
         env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": paths},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    if result.returncode:
-        raise ValueError(
-            "Expected an exported model that gives the answers of the live one. Received, from a "
-            f"clean process that loaded it:\n{result.stderr[-2000:]}"
-        )
+
+    def check(folder):
+        _, errors = process.communicate(str(folder))
+        if process.returncode:
+            raise ValueError(
+                "Expected an exported model that gives the answers of the live one. Received, from "
+                f"a clean process that loaded it:\n{errors[-2000:]}"
+            )
+
+    with process:
+        try:
+            yield check
+        finally:
+            process.kill()
