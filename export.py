@@ -60,6 +60,7 @@ def main():
 
     from keras_series.export import export
 
+    print("Exporting, and checking the export with photos, one of which is broken.", flush=True)
     model, provenance = _read_model()
     path = export(
         model,

@@ -237,8 +237,8 @@ MEMORY = """
 - *After every signature*: oneDNN keeps the weights as it needs them once for each signature that is
   used, some 130 MB for `paper`, and nine signatures run the network. A process that uses one or two
   takes that much less, and the variable can be left out, see above.
-- *To load and to make an export*: most of it is TensorFlow's optimiser, which works on the
-  operations that decode photos anew for each signature.
+- *To make an export*: half of it is the check, and most of that TensorFlow's optimiser, which works
+  on the operations that decode photos anew for each signature.
 """
 RELOADS = """\
 Memory in MB above TensorFlow's own as versions come and go in one process: one version that
