@@ -60,8 +60,8 @@ def main():
 
     from keras_series.export import export
 
-    print("Exporting, and checking the export with photos, one of which is broken.", flush=True)
     model, provenance = _read_model()
+    print("Exporting, and checking the export with photos, one of which is broken.", flush=True)
     path = export(
         model,
         _BASE.value,
