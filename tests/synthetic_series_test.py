@@ -5,6 +5,7 @@ degradation and its growth with severity, worker processes, and series made of t
 photographs.
 """
 
+import collections
 import importlib.resources
 import io
 import itertools
@@ -153,7 +154,9 @@ def test_label_statistics_resemble_peoples():
     rng = np.random.default_rng(0)
     preferences = []
     for _ in range(500):
-        severities = np.array([severity for _, severity in series.draw_faults(rng)])
+        severities = np.array(
+            [severity for _, severity in series.draw_faults(series.KIND_CHANCES, rng)]
+        )
         preferences += [pair["preference"] for pair in series.pair_preferences(severities, 3.0)]
     confidence = np.maximum(preferences, 1 - np.array(preferences))
     assert 0.72 < confidence.mean() < 0.79  # PhotoTriage: 0.74 and 0.75.
@@ -167,9 +170,26 @@ def test_metadata_files_are_read_by_tfds(tmp_path):
     assert all((files / name).is_file() for name in ("README.md", "TAGS.txt", "CITATIONS.bib"))
 
 
+def test_faults_are_as_frequent_as_their_chances():
+    chances = {"noise": 0.6, "cut_off": 0.3, "defocus": 0.1}
+    rng = np.random.default_rng(0)
+    kinds = [kind for _ in range(3000) for kind, _ in series.draw_faults(chances, rng)]
+    counts = collections.Counter(kind for kind in kinds if kind != "none")
+    shares = {kind: count / counts.total() for kind, count in counts.items()}
+    assert shares == pytest.approx(chances, abs=0.03)
+
+
 def test_invalid_scenes_are_refused():
     with pytest.raises(ValueError, match="Expected scenes to be"):
         SyntheticSeriesConfig(name="wrong", scenes="video")
+
+
+@pytest.mark.parametrize(
+    "chances", [{}, {"noise": 0.9}, {"noise": 1.5, "cut_off": -0.5}, {"noise": 0.5, "rain": 0.5}]
+)
+def test_invalid_chances_are_refused(chances):
+    with pytest.raises(ValueError, match="Expected probabilities of some of"):
+        SyntheticSeriesConfig(name="wrong", kind_chances=chances)
 
 
 # The degradations.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 
-from tfds_series.synthetic_series.degradations import DEGRADATIONS, NONE, degrade
+from tfds_series.synthetic_series.degradations import NONE, degrade
 
 # Ratio of scene size to frame size, which leaves the camera room to move.
 MARGIN = 1.1
@@ -20,8 +21,16 @@ _CLEAN_SERIES = 0.9
 _ONE_KIND_SERIES = 0.6
 _LEAST_SEVERITY = 0.1
 # Framing faults are harder to recognise than faults of the pixels, so they are drawn more often.
-_KIND_CHANCES = {"tilted_horizon": 0.17, "cut_off": 0.17}
-_OTHER_CHANCE = 0.11
+KIND_CHANCES = {
+    "defocus": 0.11,
+    "camera_shake": 0.11,
+    "under_exposure": 0.11,
+    "over_exposure": 0.11,
+    "noise": 0.11,
+    "jpeg_blocks": 0.11,
+    "tilted_horizon": 0.17,
+    "cut_off": 0.17,
+}
 _JPEG_QUALITY = 95
 
 
@@ -35,11 +44,14 @@ class SeriesOptions:
             they are written. Defaults to 1.7.
         steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
             Defaults to 3.
+        kind_chances: Mapping of kinds of faults to their probabilities, which sum to 1. Defaults to
+            `KIND_CHANCES`.
     """
 
     photo_size: int = 192
     supersampling: float = 1.7
     steepness: float = 3.0
+    kind_chances: Mapping[str, float] = dataclasses.field(default_factory=KIND_CHANCES.copy)
 
     @property
     def scene_size(self) -> int:
@@ -61,7 +73,7 @@ def make_series(
     Returns:
         Dictionary, an example of the dataset.
     """
-    plan = draw_faults(rng)
+    plan = draw_faults(options.kind_chances, rng)
     severities = np.asarray([severity for _, severity in plan], np.float32)
     photos = [
         {
@@ -77,7 +89,9 @@ def make_series(
     return {"series_id": series_id, "photos": photos, "pairs": pairs}
 
 
-def draw_faults(rng: np.random.Generator) -> list[tuple[str, float]]:
+def draw_faults(
+    kind_chances: Mapping[str, float], rng: np.random.Generator
+) -> list[tuple[str, float]]:
     """Draws the kind and severity of the fault of each photo of a series.
 
     Most series have one photo without a fault. In three of five series all faults are of the same
@@ -85,14 +99,14 @@ def draw_faults(rng: np.random.Generator) -> list[tuple[str, float]]:
     which teaches how the severities of different kinds compare.
 
     Args:
+        kind_chances: Mapping of kinds of faults to their probabilities, which sum to 1.
         rng: Generator of all random choices.
 
     Returns:
         List of 2 to 8 tuples `(kind, severity)`. The severity is in [0.1, 1], or 0 for `"none"`.
     """
     count = int(rng.choice(_SIZES, p=_SIZE_CHANCES))
-    chances = [_KIND_CHANCES.get(kind, _OTHER_CHANCE) for kind in DEGRADATIONS]
-    kinds = rng.choice(list(DEGRADATIONS), count, p=chances)
+    kinds = rng.choice(list(kind_chances), count, p=list(kind_chances.values()))
     if rng.random() < _ONE_KIND_SERIES:
         kinds[:] = kinds[0]
     # One severity from each of `count` equal intervals, in random order, covers the whole range.

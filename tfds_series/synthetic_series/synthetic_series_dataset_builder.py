@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow_datasets.public_api as tfds
@@ -13,11 +14,24 @@ from absl import logging
 from tfds_series.features import series_features
 from tfds_series.splits import SPLITS
 from tfds_series.synthetic_series import photo_folder, scenes
-from tfds_series.synthetic_series.series import SeriesOptions, make_series
+from tfds_series.synthetic_series.degradations import DEGRADATIONS
+from tfds_series.synthetic_series.series import KIND_CHANCES, SeriesOptions, make_series
 from tfds_series.workers import make_examples
 
 # More series of the same photo would only repeat it.
 _MOST_SERIES_PER_PHOTO = 50
+# Faults that networks trained on the scores of people miss are frequent here, and those that the
+# scores teach are rare. See docs/model_card.md for what other chances brought.
+_MISSED_KIND_CHANCES = {
+    "defocus": 0.02,
+    "camera_shake": 0.02,
+    "under_exposure": 0.01,
+    "over_exposure": 0.14,
+    "noise": 0.27,
+    "jpeg_blocks": 0.27,
+    "tilted_horizon": 0.14,
+    "cut_off": 0.13,
+}
 _PHOTOS_VERSION = tfds.core.Version("2.0.0")
 
 
@@ -37,10 +51,13 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
             Defaults to 1.7.
         steepness: Float, k in preference = sigmoid(k * (severity of second - severity of first)).
             Defaults to 3.
+        kind_chances: Mapping of kinds of faults to their probabilities, which sum to 1. Defaults to
+            `KIND_CHANCES`.
         seed: Non-negative integer. Different seeds give different series. Defaults to 0.
 
     Raises:
-        ValueError: If `scenes` is neither `"drawn"` nor `"photos"`.
+        ValueError: If `scenes` is neither `"drawn"` nor `"photos"`, if `kind_chances` has an
+            unknown kind, or if the probabilities do not sum to 1.
     """
 
     scenes: str = "drawn"
@@ -50,6 +67,7 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
     photo_size: int = 192
     supersampling: float = 1.7
     steepness: float = 3.0
+    kind_chances: Mapping[str, float] = dataclasses.field(default_factory=KIND_CHANCES.copy)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,11 +75,18 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
             raise ValueError(
                 f'Expected scenes to be "drawn" or "photos". Received: {self.scenes!r}'
             )
+        chances = list(self.kind_chances.values())
+        is_complete = min(chances, default=-1) >= 0 and math.isclose(sum(chances), 1)
+        if not is_complete or not set(self.kind_chances) <= set(DEGRADATIONS):
+            raise ValueError(
+                f"Expected probabilities of some of {[*DEGRADATIONS]} that sum to 1. "
+                f"Received: kind_chances={dict(self.kind_chances)}"
+            )
 
     @property
     def options(self) -> SeriesOptions:
         """Options for writing and labelling photos."""
-        return SeriesOptions(self.photo_size, self.supersampling, self.steepness)
+        return SeriesOptions(self.photo_size, self.supersampling, self.steepness, self.kind_chances)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -78,11 +103,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "2.0.0": "Photographs are assigned to splits as in biq2021/mixed.",
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = """\
-    Only `photos` and `large_photos` need this. Put at least three different photographs of your own
-    (JPEG, PNG, WebP, TIFF, ...), in subfolders or not, into the manual directory, by default
-    `~/tensorflow_datasets/downloads/manual/`. To use another folder, pass it with
-    `prepare.py --manual_dir=...` or `tfds.download.DownloadConfig(manual_dir=...)`. The
-    photographs are only read.
+    Only `photos`, `large_photos` and `missed_faults` need this.
+    Put at least three different photographs of your own (JPEG, PNG, WebP, TIFF, ...), in subfolders
+    or not, into the manual directory, by default `~/tensorflow_datasets/downloads/manual/`. To use
+    another folder, pass it with `prepare.py --manual_dir=...` or
+    `tfds.download.DownloadConfig(manual_dir=...)`. The photographs are only read.
     """
     BUILDER_CONFIGS = [  # noqa: RUF012
         SyntheticSeriesConfig(name="scenes", description="Scenes drawn by the program."),
@@ -114,6 +139,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             train_series=1000,
             photo_size=448,
             supersampling=1.0,
+        ),
+        SyntheticSeriesConfig(
+            name="missed_faults",
+            version=_PHOTOS_VERSION,
+            description="As `large_photos`, mostly with faults that people's scores do not teach.",
+            scenes="photos",
+            train_series=1000,
+            photo_size=448,
+            supersampling=1.0,
+            steepness=6.0,
+            kind_chances=_MISSED_KIND_CHANCES,
         ),
     ]
 
