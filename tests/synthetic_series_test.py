@@ -155,7 +155,7 @@ def test_label_statistics_resemble_peoples():
     preferences = []
     for _ in range(500):
         severities = np.array(
-            [severity for _, severity in series.draw_faults(series.KIND_CHANCES, rng)]
+            [severity for _, severity in series.draw_faults(series.SeriesOptions(), rng)]
         )
         preferences += [pair["preference"] for pair in series.pair_preferences(severities, 3.0)]
     confidence = np.maximum(preferences, 1 - np.array(preferences))
@@ -172,11 +172,19 @@ def test_metadata_files_are_read_by_tfds(tmp_path):
 
 def test_faults_are_as_frequent_as_their_chances():
     chances = {"noise": 0.6, "cut_off": 0.3, "defocus": 0.1}
-    rng = np.random.default_rng(0)
-    kinds = [kind for _ in range(3000) for kind, _ in series.draw_faults(chances, rng)]
+    options, rng = series.SeriesOptions(kind_chances=chances), np.random.default_rng(0)
+    kinds = [kind for _ in range(3000) for kind, _ in series.draw_faults(options, rng)]
     counts = collections.Counter(kind for kind in kinds if kind != "none")
     shares = {kind: count / counts.total() for kind, count in counts.items()}
     assert shares == pytest.approx(chances, abs=0.03)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_series_of_one_kind_are_as_frequent_as_stated(share):
+    options, rng = series.SeriesOptions(one_kind_share=share), np.random.default_rng(0)
+    faults = [series.draw_faults(options, rng) for _ in range(300)]
+    large = [{kind for kind, _ in each} - {"none"} for each in faults if len(each) > 5]
+    assert {len(kinds) == 1 for kinds in large} == {share == 1.0}
 
 
 def test_invalid_scenes_are_refused():

@@ -18,7 +18,6 @@ MARGIN = 1.1
 _SIZES = (2, 3, 4, 5, 6, 7, 8)
 _SIZE_CHANCES = (0.22, 0.24, 0.24, 0.14, 0.09, 0.04, 0.03)
 _CLEAN_SERIES = 0.9
-_ONE_KIND_SERIES = 0.6
 _LEAST_SEVERITY = 0.1
 # Framing faults are harder to recognise than faults of the pixels, so they are drawn more often.
 KIND_CHANCES = {
@@ -36,7 +35,7 @@ _JPEG_QUALITY = 95
 
 @dataclasses.dataclass(frozen=True)
 class SeriesOptions:
-    """Options for writing and labelling photos.
+    """Options for drawing faults, and for writing and labelling photos.
 
     Attributes:
         photo_size: Integer, longer edge of a written photo in pixels. Defaults to 192.
@@ -46,12 +45,15 @@ class SeriesOptions:
             Defaults to 3.
         kind_chances: Mapping of kinds of faults to their probabilities, which sum to 1. Defaults to
             `KIND_CHANCES`.
+        one_kind_share: Float in [0, 1], the share of series whose faults are all of the same kind.
+            Defaults to 0.6.
     """
 
     photo_size: int = 192
     supersampling: float = 1.7
     steepness: float = 3.0
     kind_chances: Mapping[str, float] = dataclasses.field(default_factory=KIND_CHANCES.copy)
+    one_kind_share: float = 0.6
 
     @property
     def scene_size(self) -> int:
@@ -67,13 +69,13 @@ def make_series(
     Args:
         scene: Array `[H, W, 3]`, uint8, with a longer edge of `options.scene_size`.
         series_id: String, identifier of the series.
-        options: Options for writing and labelling photos.
+        options: Options for drawing faults, and for writing and labelling photos.
         rng: Generator of all random choices.
 
     Returns:
         Dictionary, an example of the dataset.
     """
-    plan = draw_faults(options.kind_chances, rng)
+    plan = draw_faults(options, rng)
     severities = np.asarray([severity for _, severity in plan], np.float32)
     photos = [
         {
@@ -89,25 +91,24 @@ def make_series(
     return {"series_id": series_id, "photos": photos, "pairs": pairs}
 
 
-def draw_faults(
-    kind_chances: Mapping[str, float], rng: np.random.Generator
-) -> list[tuple[str, float]]:
+def draw_faults(options: SeriesOptions, rng: np.random.Generator) -> list[tuple[str, float]]:
     """Draws the kind and severity of the fault of each photo of a series.
 
-    Most series have one photo without a fault. In three of five series all faults are of the same
-    kind, which teaches the order of its severities. In the others each photo draws its own kind,
-    which teaches how the severities of different kinds compare.
+    Most series have one photo without a fault. In `options.one_kind_share` of the series all faults
+    are of the same kind, which teaches the order of its severities. In the others each photo draws
+    its own kind, which teaches how the severities of different kinds compare.
 
     Args:
-        kind_chances: Mapping of kinds of faults to their probabilities, which sum to 1.
+        options: Which faults are drawn.
         rng: Generator of all random choices.
 
     Returns:
         List of 2 to 8 tuples `(kind, severity)`. The severity is in [0.1, 1], or 0 for `"none"`.
     """
     count = int(rng.choice(_SIZES, p=_SIZE_CHANCES))
-    kinds = rng.choice(list(kind_chances), count, p=list(kind_chances.values()))
-    if rng.random() < _ONE_KIND_SERIES:
+    chances = options.kind_chances
+    kinds = rng.choice(list(chances), count, p=list(chances.values()))
+    if rng.random() < options.one_kind_share:
         kinds[:] = kinds[0]
     # One severity from each of `count` equal intervals, in random order, covers the whole range.
     strata = (rng.permutation(count) + rng.random(count)) / count

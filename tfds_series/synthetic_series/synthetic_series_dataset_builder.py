@@ -20,17 +20,17 @@ from tfds_series.workers import make_examples
 
 # More series of the same photo would only repeat it.
 _MOST_SERIES_PER_PHOTO = 50
-# Faults that networks trained on the scores of people miss are frequent here, and those that the
-# scores teach are rare. See docs/model_card.md for what other chances brought.
+# Faults that networks trained on people's scores miss are frequent here, and those that the scores
+# teach are rare. docs/model_card.md says what other chances brought.
 _MISSED_KIND_CHANCES = {
     "defocus": 0.02,
     "camera_shake": 0.02,
-    "under_exposure": 0.01,
+    "under_exposure": 0.03,
     "over_exposure": 0.14,
-    "noise": 0.27,
-    "jpeg_blocks": 0.27,
-    "tilted_horizon": 0.14,
-    "cut_off": 0.13,
+    "noise": 0.25,
+    "jpeg_blocks": 0.25,
+    "tilted_horizon": 0.15,
+    "cut_off": 0.14,
 }
 _PHOTOS_VERSION = tfds.core.Version("2.0.0")
 
@@ -53,6 +53,8 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
             Defaults to 3.
         kind_chances: Mapping of kinds of faults to their probabilities, which sum to 1. Defaults to
             `KIND_CHANCES`.
+        one_kind_share: Float in [0, 1], the share of series whose faults are all of the same kind.
+            Defaults to 0.6.
         seed: Non-negative integer. Different seeds give different series. Defaults to 0.
 
     Raises:
@@ -68,6 +70,7 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
     supersampling: float = 1.7
     steepness: float = 3.0
     kind_chances: Mapping[str, float] = dataclasses.field(default_factory=KIND_CHANCES.copy)
+    one_kind_share: float = 0.6
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -85,8 +88,14 @@ class SyntheticSeriesConfig(tfds.core.BuilderConfig):
 
     @property
     def options(self) -> SeriesOptions:
-        """Options for writing and labelling photos."""
-        return SeriesOptions(self.photo_size, self.supersampling, self.steepness, self.kind_chances)
+        """Options for drawing faults, and for writing and labelling photos."""
+        return SeriesOptions(
+            self.photo_size,
+            self.supersampling,
+            self.steepness,
+            self.kind_chances,
+            self.one_kind_share,
+        )
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -150,6 +159,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             supersampling=1.0,
             steepness=6.0,
             kind_chances=_MISSED_KIND_CHANCES,
+            one_kind_share=1.0,
         ),
     ]
 
