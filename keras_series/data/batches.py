@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_series.data.augmentation import augment, draw_augmentation
 from keras_series.data.mixture import Mixture
 from keras_series.data.packing import pack_series, shuffled
-from keras_series.data.photo_sources import EncodedPhotos, decode_once
+from keras_series.data.photo_sources import EncodedPhotos, PhotoFeatures, decode_once
 from keras_series.photos import decode_photos
 
 
@@ -137,6 +137,16 @@ class SeriesBatches:
         source = decode_once(decoded, self.photos, size, pathlib.Path(folder) / name)
         self._source = source or self._source
 
+    def use_features(self, features: np.ndarray, valid: np.ndarray) -> None:
+        """Puts features in place of photos: batches begin with float32 `[B, N, D]`.
+
+        Args:
+            features: float32 array `[F, D]`, one row for each photo of the examples, in order of
+                dataset, series and place.
+            valid: Boolean array `[F]`, false where a photo cannot be decoded.
+        """
+        self._source = PhotoFeatures(features, valid)
+
     def as_dataset(self, first: int = 0) -> tf.data.Dataset:
         """Returns the batches of one epoch.
 
@@ -228,9 +238,8 @@ class SeriesBatches:
         return np.where(has_weight, label, 0), has_weight
 
     def _decode(self, photos, mirrored, sharpening, labels, weights):
-        size = self.options.image_size
         photos, valid = self._source.read(photos)
-        photos = tf.ensure_shape(photos, [self.options.pack_size, size, size, 3])
+        photos = tf.ensure_shape(photos, [self.options.pack_size, *self._source.shape])
         if self.options.augment:
             photos = augment(photos, mirrored, sharpening)
         valid = tf.cast(valid, tf.float32)

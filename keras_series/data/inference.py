@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -74,13 +74,37 @@ def embed_examples(
     """
     encoder = model.encoder
     photos = keras.Input(encoder.input_shape[1:])
-    # As a model of its own, which Keras compiles on any backend.
     embedder = keras.Model(photos, model.head.embed(encoder(photos)))
-    (embeddings,), valid = _map_batches(
-        lambda photos: [embedder.predict_on_batch(photos.numpy())],
+    return _predict(embedder, encoder, examples, batch_size)
+
+
+def encode_examples(
+    model: keras.Model, parts: Sequence[tf.data.Dataset], batch_size: int = 32
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the encoder's features of all photos of some datasets.
+
+    Args:
+        model: A `SeriesPreferenceModel`.
+        parts: `tf.data.Dataset`s of TFDS examples.
+        batch_size: Integer, number of photos per call. Defaults to 32.
+
+    Returns:
+        Features, float32 `[F, D]`, and a boolean array `[F]`, false where a photo cannot be
+        decoded, in order of dataset, series and place.
+    """
+    encoder = model.encoder
+    predicted = [_predict(encoder, encoder, part, batch_size) for part in parts]
+    features, valid = (np.concatenate(arrays) for arrays in zip(*predicted, strict=True))
+    return features.astype(np.float32), valid
+
+
+def _predict(network, encoder, examples, batch_size):
+    """Predicts by a model of its own, which Keras compiles on any backend."""
+    (outputs,), valid = _map_batches(
+        lambda photos: [network.predict_on_batch(photos.numpy())],
         photo_batches(examples, encoder.image_size, encoder.resize, batch_size),
     )
-    return embeddings, valid
+    return outputs, valid
 
 
 def compare_in_batches(

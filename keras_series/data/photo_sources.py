@@ -1,4 +1,4 @@
-"""Where batches take the pixels of photos from: encoded photos, or a file of decoded ones."""
+"""Where batches take photos from: encoded, from a file of decoded ones, or as their features."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class EncodedPhotos:
 
     def __init__(self, image_size: int, resize: str):
         self._image_size, self._resize = image_size, resize
+        self.shape = (image_size, image_size, 3)
 
     def find(self, example: Mapping) -> np.ndarray:
         """Returns what `read` needs of each photo of a TFDS example."""
@@ -53,6 +54,7 @@ class DecodedPhotos:
     def __init__(self, folder: str | os.PathLike):
         self._photos = np.load(pathlib.Path(folder) / _PHOTOS, mmap_mode="r")
         self._valid = np.load(pathlib.Path(folder) / _VALID)
+        self.shape = self._photos.shape[1:]
 
     def find(self, example: Mapping) -> np.ndarray:
         """Returns what `read` needs of each photo of a TFDS example."""
@@ -64,6 +66,32 @@ class DecodedPhotos:
             lambda places: self._photos[places], [photo_index], tf.uint8, stateful=False
         )
         return tf.cast(pixels, tf.float32), tf.gather(tf.constant(self._valid), photo_index)
+
+
+class PhotoFeatures:
+    """Gives the features of photos in place of their pixels.
+
+    Args:
+        features: Float array `[F, D]` of all photos, in order of series and place.
+        valid: Boolean array `[F]`, false where a photo cannot be decoded.
+    """
+
+    dtype = tf.int64
+
+    def __init__(self, features: np.ndarray, valid: np.ndarray):
+        self._features, self._valid = features, valid
+        self.shape = features.shape[1:]
+
+    def find(self, example: Mapping) -> np.ndarray:
+        """Returns what `read` needs of each photo of a TFDS example."""
+        return example["photo_index"]
+
+    def read(self, photo_index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns features, float32 `[N, D]`, and boolean `[N]`, which photos are valid."""
+        features = tf.numpy_function(
+            lambda places: self._features[places], [photo_index], tf.float32, stateful=False
+        )
+        return features, tf.gather(tf.constant(self._valid), photo_index)
 
 
 def decode_once(

@@ -31,6 +31,11 @@ class Cluster:
     host_index: int | None = None
 
     @property
+    def is_single(self) -> bool:
+        """Whether the run has one process, and Keras chooses its device."""
+        return self.devices is None and not self.hosts
+
+    @property
     def count(self) -> int:
         """The number of processes."""
         return max(len(self.hosts), 1)
@@ -70,7 +75,7 @@ def distributed(cluster: Cluster, batch_size: int) -> Iterator[None]:
             a step cannot be dealt to them evenly.
         ConnectionError: If another process of the run is lost.
     """
-    if cluster.devices is None and not cluster.hosts:
+    if cluster.is_single:
         yield
         return
     if keras.backend.backend() != "jax":

@@ -19,6 +19,7 @@ from keras_series.data import (
     SeriesBatches,
     SeriesDataset,
     embed_examples,
+    encode_examples,
 )
 from keras_series.models import from_preset
 from keras_series.training.calibration import calibrate
@@ -26,6 +27,7 @@ from keras_series.training.checkpoints import Place
 from keras_series.training.checks import check_folder, check_photos
 from keras_series.training.devices import Cluster, distributed, wait_for_all
 from keras_series.training.environment import describe_environment
+from keras_series.training.head_model import HeadModel
 from keras_series.training.interpolation import Interpolation
 from keras_series.training.rates import InputWait, RateLogger
 from keras_series.training.recipe import Recipe
@@ -63,11 +65,13 @@ def train(
         Path of `best.keras`, with its reference embedding and temperature set.
 
     Raises:
-        ValueError: If no pair can be trained on, no photo can be decoded, or the loss is not
-            finite.
+        ValueError: If no pair can be trained on, no photo can be decoded, the loss is not finite,
+            or a recipe with distillation is to run on several devices.
         OSError: If the folder cannot be written, or another process of the run is lost.
     """
     overrides, recipe, cluster = dict(overrides or {}), recipe or Recipe(), cluster or Cluster()
+    if recipe.distillation and not cluster.is_single:
+        raise ValueError(f"Expected one device with distillation. Received: {cluster}")
     mixture = dataset.mixture(train_split)
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
@@ -82,7 +86,7 @@ def train(
             check_folder(folder.path, model)
         check_photos(dataset.examples(train_split), dataset.full_name)
         validation = _batches(validation_examples, model, recipe, cluster)
-        _fit(model, batches, validation, recipe, folder, is_writer=cluster.index == 0)
+        _fit(model, batches, validation, recipe, folder, cluster)
         wait_for_all("the end of training")
     _finish(folder, dataset.examples(train_split), validation_examples, cluster.index == 0)
     if cluster.index == 0:
@@ -135,20 +139,33 @@ def _batches(examples, model, recipe, cluster, **settings):
         **settings,
     )
     batches = SeriesBatches(examples, options, recipe.epochs)
-    if recipe.cache:
+    if _trains_on_features(recipe, cluster):
+        batches.use_features(*encode_examples(model, batches.mixture.parts))
+    elif recipe.cache:
         batches.cache(keras_home() / "keras_series" / "decoded")
     return batches
 
 
-def _fit(model, batches, validation, recipe, folder, is_writer):
+def _trains_on_features(recipe, cluster):
+    return recipe.freeze_encoder and not recipe.augment and cluster.is_single
+
+
+def _fit(model, batches, validation, recipe, folder, cluster):
     """Trains the attention and the head alone, if the recipe says so, and then the whole model."""
     head_epochs = min(recipe.freeze_backbone_epochs, recipe.epochs)
     phases = [(head_epochs, "head")] if head_epochs else []
+    if _trains_on_features(recipe, cluster):
+        model = HeadModel(model)
     interpolation = Interpolation(model, recipe.interpolation)
     for epochs, phase in [*phases, (recipe.epochs, "model")]:
         compile_model(model, recipe, head_only=phase == "head")
         recorder = RunRecorder(
-            folder, batches.batches, phase, recipe.checkpoint_minutes, is_writer, interpolation
+            folder,
+            batches.batches,
+            phase,
+            recipe.checkpoint_minutes,
+            cluster.index == 0,
+            interpolation,
         )
         _fit_phase(model, batches, validation, recipe, recorder, epochs)
 

@@ -87,6 +87,13 @@ class Recipe:
         lower=0.0,
         upper=1.0,
     )
+    distillation: float = _option(
+        0.0,
+        "With --freeze_encoder, how much the head keeps the answers that it started with: the "
+        "weight in the loss of the squared difference between a pair's logits now and then (Li and "
+        "Hoiem, ECCV 2016).",
+        lower=0.0,
+    )
     momentum: float = _option(0.9, "Momentum of SGD.", lower=0.0, upper=1.0)
     weight_decay: float = _option(
         5e-4,
@@ -104,7 +111,9 @@ class Recipe:
     )
     freeze_encoder: bool = _option(
         False,
-        "Keep the whole encoder, the attention units too, as it is. Only the head is trained.",
+        "Keep the whole encoder, the attention units too, as it is. Only the head is trained. "
+        "Without --augment, on one device, each photo passes the encoder once, and an epoch takes "
+        "seconds.",
     )
     precision: str = _option(
         "float32",
@@ -134,6 +143,14 @@ class Recipe:
         "Use only operations that give the same result every time, so that two runs on the same "
         "kind of machine are equal. Some are slower.",
     )
+
+    def __post_init__(self):
+        if self.distillation and (self.augment or not self.freeze_encoder):
+            raise ValueError(
+                "Expected freeze_encoder, and not augment, with distillation. Received: "
+                f"freeze_encoder={self.freeze_encoder}, augment={self.augment}, "
+                f"distillation={self.distillation}"
+            )
 
     def rate(self, epoch: int) -> float:
         """Returns the learning rate of an epoch.

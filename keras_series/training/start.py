@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import keras
 
 from keras_series.models import BACKBONES, PRETRAINED, SeriesPreferenceModel, load_pretrained
+from keras_series.training.head_model import HeadAccuracy, HeadCrossentropy, HeadModel
 from keras_series.training.losses import PairCrossentropy
 from keras_series.training.metrics import PairAccuracy
 from keras_series.training.optimizers import MultiRateSGD
@@ -46,25 +47,30 @@ def load_model(place: str | os.PathLike) -> SeriesPreferenceModel:
     return model
 
 
-def compile_model(model: SeriesPreferenceModel, recipe: Recipe, head_only: bool = False) -> None:
+def compile_model(
+    model: SeriesPreferenceModel | HeadModel, recipe: Recipe, head_only: bool = False
+) -> None:
     """Freezes what a recipe freezes, and compiles with its optimiser, loss and metric.
 
     Args:
-        model: `SeriesPreferenceModel`. It is changed.
+        model: `SeriesPreferenceModel`, or a `HeadModel`. It is changed.
         recipe: `Recipe`.
         head_only: Whether the whole backbone is frozen. Defaults to `False`.
     """
+    on_features = isinstance(model, HeadModel)
+    network = model.model if on_features else model
     # Its layers, since a model's file keeps whether the encoder as a whole is trainable.
-    for layer in model.encoder.layers:
+    for layer in network.encoder.layers:
         layer.trainable = not recipe.freeze_encoder
     if not recipe.freeze_encoder:
-        freeze_backbone(model, recipe.freeze_stages, recipe.freeze_batch_norm)
+        freeze_backbone(network, recipe.freeze_stages, recipe.freeze_batch_norm)
     if head_only:
-        model.encoder.get_layer(model.encoder.backbone).trainable = False
+        network.encoder.get_layer(network.encoder.backbone).trainable = False
+    loss = HeadCrossentropy(recipe.distillation) if on_features else PairCrossentropy()
     model.compile(
         optimizer=_optimizer(recipe),
-        loss=PairCrossentropy(),
-        weighted_metrics=[PairAccuracy()],
+        loss=loss,
+        weighted_metrics=[HeadAccuracy() if on_features else PairAccuracy()],
         jit_compile={"auto": "auto", "on": True, "off": False}[recipe.jit_compile],
     )
 
