@@ -140,6 +140,7 @@ def _batches(examples, model, recipe, cluster, **settings):
     )
     batches = SeriesBatches(examples, options, recipe.epochs)
     if _trains_on_features(recipe, cluster):
+        print(f"Encoding {batches.photos} photos once ...", flush=True)
         batches.use_features(*encode_examples(model, batches.mixture.parts))
     elif recipe.cache:
         batches.cache(keras_home() / "keras_series" / "decoded")
