@@ -119,6 +119,12 @@ def test_a_run_with_distillation_resumes(tmp_path, dataset, start, distilled):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_finished_run_encodes_nothing(dataset, start, distilled, capsys):
+    again = run(distilled.path, dataset, start, distillation=10)
+    assert "Encoding" not in capsys.readouterr().out
+    assert again.best.exists()
+
+
 def test_the_encoder_must_be_frozen():
     with pytest.raises(ValueError, match=r"freeze_encoder=False, augment=False, distillation=0\.3"):
         Recipe(distillation=0.3)

@@ -137,6 +137,11 @@ class SeriesBatches:
         source = decode_once(decoded, self.photos, size, pathlib.Path(folder) / name)
         self._source = source or self._source
 
+    @property
+    def has_features(self) -> bool:
+        """Whether batches have features in place of photos."""
+        return isinstance(self._source, PhotoFeatures)
+
     def use_features(self, features: np.ndarray, valid: np.ndarray) -> None:
         """Puts features in place of photos: batches begin with float32 `[B, N, D]`.
 

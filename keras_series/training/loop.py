@@ -139,10 +139,7 @@ def _batches(examples, model, recipe, cluster, **settings):
         **settings,
     )
     batches = SeriesBatches(examples, options, recipe.epochs)
-    if _trains_on_features(recipe, cluster):
-        print(f"Encoding {batches.photos} photos once ...", flush=True)
-        batches.use_features(*encode_examples(model, batches.mixture.parts))
-    elif recipe.cache:
+    if recipe.cache and not _trains_on_features(recipe, cluster):
         batches.cache(keras_home() / "keras_series" / "decoded")
     return batches
 
@@ -175,6 +172,10 @@ def _fit_phase(model, batches, validation, recipe, recorder, epochs):
     place = recorder.restore(model)
     if place.epoch >= epochs:
         return
+    if isinstance(model, HeadModel) and not batches.has_features:
+        for each in (batches, validation):
+            print(f"Encoding {each.photos} photos once ...", flush=True)
+            each.use_features(*encode_examples(model.model, each.mixture.parts))
     if place.step or place.epoch not in (0, recipe.freeze_backbone_epochs):
         step = f", step {place.step}" if place.step else ""
         print(f"Resuming the run in {recorder.folder.path} after epoch {place.epoch}{step}.")
