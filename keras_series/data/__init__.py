@@ -9,12 +9,7 @@ from keras_series.data.batches import (
     photo_batches,
 )
 from keras_series.data.datasets import MixedDataset, SeriesDataset
-from keras_series.data.inference import (
-    compare_in_batches,
-    embed_examples,
-    encode_examples,
-    map_photos,
-)
+from keras_series.data.inference import compare_in_batches, embed_examples, map_photos
 from keras_series.data.mixture import Mixture
 from keras_series.data.packing import pack_series, shuffled
 
@@ -29,7 +24,6 @@ __all__ = [
     "compare_in_batches",
     "draw_augmentation",
     "embed_examples",
-    "encode_examples",
     "encoded_photos",
     "map_photos",
     "pack_series",

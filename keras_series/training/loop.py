@@ -19,8 +19,8 @@ from keras_series.data import (
     SeriesBatches,
     SeriesDataset,
     embed_examples,
-    encode_examples,
 )
+from keras_series.data.inference import encode_examples
 from keras_series.models import from_preset
 from keras_series.training.calibration import calibrate
 from keras_series.training.checkpoints import Place
