@@ -5,6 +5,7 @@ import datetime
 import multiprocessing
 import os
 import sqlite3
+import stat
 
 import numpy as np
 import pytest
@@ -84,6 +85,25 @@ def test_a_changed_file_is_not_known(field, tmp_path):
     database = Cache(tmp_path / "c.sqlite", "model")
     assert not database.find_files([key(1)._replace(**{field: value})])
     database.close()
+
+
+def test_an_inode_of_64_bits(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    status = list(os.stat(tmp_path / "a.jpg"))
+    status[stat.ST_INO] = 2**64 - 5
+    monkeypatch.setattr(os, "stat", lambda path: os.stat_result(status))
+    found = FileKey.of(tmp_path / "a.jpg")
+    monkeypatch.undo()
+    database = Cache(tmp_path / "c.sqlite", "model", warn=pytest.fail)
+    assert database.find_files([found]) == {}
+    database.close()
+
+
+def test_a_time_that_sqlite_cannot_keep(tmp_path):
+    lines = []
+    database = Cache(tmp_path / "c.sqlite", "model", warn=lines.append)
+    assert database.find_files([key(1)._replace(modified=2**63)]) == {}
+    assert len(lines) == 1
 
 
 def test_models_do_not_mix(tmp_path):

@@ -44,6 +44,13 @@ def test_thumbnails_of_a_page_are_no_photos(tmp_path):
     assert names(find_files([tmp_path]), tmp_path) == ["1.jpg", "quiet/2.jpg"]
 
 
+def test_a_photo_comes_before_links_to_it(tmp_path):
+    write(tmp_path, {"trip/1.jpg": HEADS["JPEG"]})
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "1.jpg").symlink_to(tmp_path / "trip" / "1.jpg")
+    assert names(find_files([tmp_path]), tmp_path) == ["trip/1.jpg"]
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "b/link.jpg", "folder/a.jpg", "missing/a.jpg", "b/.."])
 def test_real_path(name, tmp_path):
     write(tmp_path, {"a.jpg": HEADS["JPEG"], "b/c.jpg": HEADS["JPEG"]})

@@ -64,6 +64,15 @@ def test_series_without_a_valid_photo():
     assert [each.keep for each in rank({"a/1": None, "a/2": None})] == [False, False]
 
 
+def test_a_series_without_a_valid_photo_beside_others():
+    encoded = {pathlib.Path(name): photo(0, name) for name in ("a/1", "a/2")}
+    encoded |= {pathlib.Path(name): photo(None, name) for name in ("b/1", "b/2")}
+    groups = group_by_folder(complete_shots(map(Shot, encoded), encoded))
+    good, bad = rank_groups(groups, encoded, compare, Keep())
+    assert [each.keep for each in good.photos] == [True, False]
+    assert [each.reason for each in bad.photos] == ["truncated", "truncated"]
+
+
 def test_folders_as_series_with_names_of_their_own():
     encoded = {pathlib.Path(name): photo(0, name) for name in ("a/1", "b/1", "a/2")}
     encoded[pathlib.Path("c/IMG_1.jpg")] = photo(0, "c", metadata=Metadata())

@@ -3,16 +3,18 @@
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import time
 
 import pytest
 
-from keras_series.ranking.changes import KEEP, LEAVE, REMOVE, RESTORE
+from keras_series.ranking.changes import KEEP, LEAVE, REMOVE, RESTORE, UNREACHED
 from keras_series.ranking.copies import plan_copies
 from keras_series.ranking.journal import runs_folder, to_path, to_uri, undo
 from keras_series.ranking.marks import MarkedShot, mark_ranking
+from keras_series.ranking.outputs import undo_latest
 from keras_series.ranking.sidecars import plan_sidecars
 from keras_series.ranking.writing import carry_out
 from keras_series.ranking.xmp import Marks
@@ -116,6 +118,26 @@ def test_a_folder_that_is_gone_is_named(trip):
     here = [change.path for change in done if change.path.parent == trip]
     assert {undone[path] for path in here} == {"its folder is not there"}
     assert (trip.parent / "moved" / "IMG_2.xmp").exists()
+
+
+def test_a_drive_that_comes_back(trip):
+    changes = plan(trip)
+    before = snapshot(trip.parent)
+    carry_out(changes)
+    trip.rename(trip.parent / "away")
+    assert set(counts(undo())) == {UNREACHED, REMOVE}
+    assert f"remove {runs_folder() / '000001'}" in list(undo_latest())[-1]
+    (trip.parent / "away").rename(trip)
+    assert set(counts(undo())) == {REMOVE, RESTORE, KEEP}
+    assert snapshot(trip.parent) == before
+    assert undo() == []
+
+
+def test_a_folder_of_the_run_that_the_user_has_removed(trip):
+    carry_out(plan(trip))
+    shutil.rmtree(trip.parent / "best")
+    assert set(counts(undo())) == {REMOVE, RESTORE, KEEP}
+    assert undo() == []
 
 
 def test_a_run_with_nothing_to_write_is_no_run(trip):

@@ -76,6 +76,13 @@ def test_series_beyond_the_bound(monkeypatch):
     np.testing.assert_allclose(found.strengths, np.sort(numbers - numbers.mean())[::-1], atol=1e-5)
 
 
+def test_series_of_one_size_beyond_the_bound(monkeypatch):
+    monkeypatch.setattr(order, "_MOST_COMPARED", 7)
+    numbers = np.random.default_rng(1).normal(size=(3, 9))
+    found = order_series(by_number, [embeddings(row) for row in numbers])
+    np.testing.assert_array_equal([each.places for each in found], np.argsort(-numbers))
+
+
 @pytest.mark.parametrize("scale", [0, 0.5, 5, 1000])
 def test_strengths_are_those_of_the_exported_model(scale):
     logits = scale * np.random.default_rng(2).normal(size=(4, 6, 6))

@@ -81,6 +81,18 @@ def test_the_shortest_name_is_no_copy(tmp_path):
     assert find_copies(hashes) == [(paths[2], paths[:2]), (paths[3], [])]
 
 
+def test_the_photo_in_a_folder_of_copies_is_the_copy(tmp_path):
+    best = [tmp_path / "best" / name for name in ("1.jpg", "3.jpg", "a.jpg")]
+    trip = [tmp_path / "trip" / name for name in ("IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg")]
+    hashes = dict(zip([*best, *trip], "13a123", strict=True))
+    hashes[tmp_path / "other" / "a.jpg"], hashes[tmp_path / "other" / "b.jpg"] = "ab"
+    found = dict(find_copies(hashes))
+    assert found[trip[0]] == [best[0]]
+    assert found[trip[1]] == []
+    assert found[trip[2]] == [best[1]]
+    assert found[tmp_path / "other" / "a.jpg"] == [best[2]]
+
+
 def test_each_file_is_in_one_shot(tmp_path):
     photo, raw = write(tmp_path / "1.jpg"), write(tmp_path / "1.dng")
     copies = [tmp_path / "1 (1).jpg", tmp_path / "b" / "1.dng"]

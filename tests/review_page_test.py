@@ -144,6 +144,19 @@ def test_choices_are_kept_by_the_browser(page):
     assert page.get_attribute("#photo1", "aria-selected") == "true"
 
 
+def test_choices_of_another_page_at_the_same_place_stay(page):
+    press(page, "p")
+    key = page.evaluate("Object.keys(localStorage).find((key) => key.startsWith('keras-series:'))")
+    other = {"uri": "file:///elsewhere.jpg", "choice": "skip", "stars": 2}
+    page.evaluate(
+        "([key, other]) => localStorage.setItem(key, JSON.stringify([other]))", [key, other]
+    )
+    press(page, "ArrowRight p")
+    page.reload()
+    assert page.get_attribute("#photo1", "data-choice") == "keep"
+    assert other in page.evaluate("(key) => JSON.parse(localStorage.getItem(key))", key)
+
+
 def test_undo(page):
     press(page, "ArrowRight p 3 3 ArrowRight x Control+z")
     assert page.get_attribute("#photo2", "data-choice") == ""

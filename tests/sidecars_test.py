@@ -177,6 +177,22 @@ def test_the_rating_of_a_photo_itself_is_kept(trip, photo_format, rating, kind):
     assert [change.kind for change in plan_sidecars(shots)] == [CREATE]
 
 
+def test_the_rating_in_heic_and_raw_files_is_kept(trip):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    packet = new_xmp(Marks(3))
+    heif = pillow_heif.from_pillow(Image.new("RGB", (64, 64)))
+    heif.save(trip / "a.heic", xmp=packet)
+    # The beginning of the RAW files of an Olympus.
+    (trip / "b.orf").write_bytes(b"IIRO\x08\0\0\0" + bytes(5000) + packet + bytes(5000))
+    Image.new("RGB", (8, 8)).save(trip / "b.jpg", "JPEG")
+    shots = [
+        MarkedShot(trip / "a.heic", marks=Marks(5)),
+        MarkedShot(trip / "b.jpg", other_files=(trip / "b.orf",), marks=Marks(5)),
+    ]
+    details = {(change.kind, change.detail) for change in plan_sidecars(shots)}
+    assert details == {(KEEP, "the photo itself has rating 3")}
+
+
 def test_sidecars_of_the_other_name_are_found(trip):
     shots = mark_ranking(draw_ranking(trip))
     (trip / "IMG_1.NEF.XMP").write_text(DARKTABLE, encoding="utf-8")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_series.ranking.folders import find_files
 from keras_series.ranking.thumbnails import SIDE, ThumbnailFolder, draw_thumbnail
 from keras_series.utils import to_srgb
 from tests.drawn_photos import app1, draw_photo, encode, exif
@@ -110,6 +111,11 @@ def test_one_broken_photo_ends_nothing(photos, tmp_path):
     assert made[photos[0]] == "Expected pillow-heif"
     assert made[photos[1]].startswith("unreadable: No such file")
     assert made[photos[2]].width == 101
+
+
+def test_the_folder_of_a_killed_run_has_no_photos(photos, tmp_path):
+    ThumbnailFolder(tmp_path / "ranked_files", lambda path: path.read_bytes()).make(photos)
+    assert sorted(find_files([tmp_path]).photos) == photos
 
 
 @pytest.mark.parametrize(

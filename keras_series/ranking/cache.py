@@ -28,6 +28,7 @@ _APPLICATION = 0x6B73726B
 _HEADER = b"SQLite format 3\0"
 _HEADER_BYTES = 72
 _THUMBNAIL_SHAPE = (64, 64)
+_MOST_INTEGER = 2**63 - 1
 # A photo takes about 5 KB, so this is a gigabyte.
 _MOST_PHOTOS = 200_000
 _SECONDS_BETWEEN_WRITES = 3.0
@@ -43,6 +44,8 @@ create table if not exists photos (
 );
 create index if not exists by_use on photos (used);
 """
+# `OverflowError` is that of a number that SQLite cannot take, such as a time after the year 2262.
+_ERRORS = (sqlite3.Error, OSError, ValueError, KeyError, TypeError, OverflowError)
 _COLUMNS = "photos.content, embedding, score, reason, thumbnail, metadata"
 
 
@@ -53,7 +56,7 @@ class FileKey(NamedTuple):
         path: Bytes, the path of the file without links.
         size: Integer, in bytes.
         modified: Integer, the time of the last change in nanoseconds.
-        inode: Integer, the number of the file in its file system.
+        inode: Integer, the last 63 bits of the number of the file in its file system.
     """
 
     path: bytes
@@ -72,7 +75,8 @@ class FileKey(NamedTuple):
             OSError: If the file cannot be found.
         """
         status = os.stat(path)
-        identity = status.st_size, status.st_mtime_ns, status.st_ino
+        # SQLite's integers have a sign, and some file systems use all 64 bits.
+        identity = status.st_size, status.st_mtime_ns, status.st_ino & _MOST_INTEGER
         return cls(os.fsencode(real_path(path)), *identity)
 
     def digest(self) -> bytes:
@@ -282,7 +286,7 @@ class Cache:
                 return None
             try:
                 return function(*arguments)
-            except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as error:
+            except _ERRORS as error:
                 self._give_up(error)
                 return None
 

@@ -18,6 +18,7 @@ REMOVE = "remove"
 RESTORE = "restore"
 KEEP = "keep"
 LEAVE = "leave alone"
+UNREACHED = "not reached"
 # A folder that a run makes. Only journals and their undoing know it.
 FOLDER = "folder"
 
@@ -28,6 +29,7 @@ _DONE = {
     REMOVE: "{} removed",
     RESTORE: "{} restored",
     KEEP: "{} kept as they are",
+    UNREACHED: "{} not reached",
     LEAVE: "{} left alone",
 }
 
@@ -39,8 +41,9 @@ class Change:
     Attributes:
         path: `pathlib.Path` of the file.
         kind: `CREATE`, a new sidecar; `UPDATE`, an existing sidecar; `COPY`, a copy of a photo;
-            `REMOVE` and `RESTORE`, when a run is taken back; `KEEP`, nothing is to be done; or
-            `LEAVE`, something is to be done that cannot be.
+            `REMOVE` and `RESTORE`, when a run is taken back, and `UNREACHED` where it cannot be at
+            present; `KEEP`, nothing is to be done; or `LEAVE`, something is to be done that cannot
+            be.
         detail: String, what is changed, or why not.
         marks: `Marks` of a sidecar. `None` for others.
         source: Path of the file to copy. `None` for others.

@@ -42,7 +42,10 @@ def find_files(places: Sequence[str | os.PathLike]) -> FoundFiles:
             raise ValueError(f"Expected a folder of photos, or a photo. Received: {place!r}")
     files: dict[str, FoundFile] = {}
     for file in (file for place in places for file in _files_of(place)):
-        files.setdefault(real_path(file.path), file)
+        real = real_path(file.path)
+        # A file itself comes before links to it: its neighbours are those of its series.
+        if real not in files or (_is_link(files[real]) and not _is_link(file)):
+            files[real] = file
     photos = [file for file in files.values() if file.reason is None]
     left_out = {file.path: file.reason for file in files.values() if file.reason is not None}
     if not photos:
@@ -82,6 +85,10 @@ def _files_of(place: str | os.PathLike) -> Iterator[FoundFile]:
     for file in iterate_files(place, RANKED_FORMATS):
         if not is_thumbnails(file.path.parent):
             yield file
+
+
+def _is_link(file: FoundFile) -> bool:
+    return file.path.is_symlink()
 
 
 def _has_thumbnails(folder: pathlib.Path) -> bool:

@@ -14,7 +14,16 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from keras_series.ranking.changes import FOLDER, KEEP, LEAVE, REMOVE, RESTORE, Change, error_text
+from keras_series.ranking.changes import (
+    FOLDER,
+    KEEP,
+    LEAVE,
+    REMOVE,
+    RESTORE,
+    UNREACHED,
+    Change,
+    error_text,
+)
 from keras_series.utils import keras_home, replacing
 
 _FORMAT = "keras-series journal"
@@ -86,7 +95,7 @@ class Journal:
         runs = runs_folder()
         try:
             # Of the file that a killed run was writing.
-            for entry in _entries_of_latest(runs)[-1:]:
+            for entry in _entries_of_latest()[-1:]:
                 _remove_partial(entry)
             journal = cls(_new_folder(runs))
         except OSError as error:
@@ -127,23 +136,28 @@ class Journal:
 def undo(dry_run: bool = False) -> list[Change]:
     """Takes back what the latest run wrote that has not been taken back.
 
-    A file that is no longer what the run wrote is left alone.
+    A file that is no longer what the run wrote is left alone. If some files cannot be reached, such
+    as those of a drive that is not connected, the run stays the latest, and the next call takes
+    back the rest.
 
     Args:
         dry_run: Whether to say only what would be done. Defaults to `False`.
 
     Returns:
         List of `Change`: `REMOVE`, `RESTORE`, `KEEP` for a file that is as it was before the run,
-        and `LEAVE` for a file that was left alone. Empty if there is no run to take back.
+        `LEAVE` for a file that was left alone, and `UNREACHED`. Empty if there is no run to take
+        back.
     """
-    runs = runs_folder()
-    folder = _latest(runs)
+    folder = latest_run()
     if folder is None:
         return []
-    shown = tqdm(_read(folder)[::-1], unit=" files", disable=None, leave=False)
-    changes = [_undo_entry(folder, entry, dry_run) for entry in shown]
-    if not dry_run:
-        if any(change.kind == LEAVE for change in changes):
+    entries = _read(folder)
+    made = {to_path(entry["uri"]) for entry in entries if entry["kind"] == FOLDER}
+    shown = tqdm(entries[::-1], unit=" files", disable=None, leave=False)
+    changes = [_undo_entry(folder, entry, made, dry_run) for entry in shown]
+    kinds = {change.kind for change in changes}
+    if not dry_run and UNREACHED not in kinds:
+        if LEAVE in kinds:
             # What the run has replaced is kept, in case somebody looks for it.
             os.replace(folder, folder.with_name(f"{folder.name}-undone"))
         else:
@@ -151,13 +165,18 @@ def undo(dry_run: bool = False) -> list[Change]:
     return changes
 
 
-def _undo_entry(folder: pathlib.Path, entry: dict, dry_run: bool) -> Change:
+def _undo_entry(
+    folder: pathlib.Path, entry: dict, made: set[pathlib.Path], dry_run: bool
+) -> Change:
     path = to_path(entry["uri"])
     try:
         if entry["kind"] == FOLDER:
             return _undo_folder(path, dry_run)
         if not path.parent.is_dir():
-            return Change(path, LEAVE, "its folder is not there")
+            # The user has removed a folder of the run, if the folder that it was in is there.
+            if any(each in made and each.parent.is_dir() for each in path.parents):
+                return Change(path, KEEP, "it is not there")
+            return Change(path, UNREACHED, "its folder is not there")
         if not dry_run:
             _remove_partial(entry)
         if "previous" in entry:
@@ -165,7 +184,7 @@ def _undo_entry(folder: pathlib.Path, entry: dict, dry_run: bool) -> Change:
             return _undo_update(path, entry["sha256"], previous, dry_run)
         return _undo_create(path, entry["sha256"], dry_run)
     except OSError as error:
-        return Change(path, LEAVE, error_text(error))
+        return Change(path, UNREACHED, error_text(error))
 
 
 def _undo_create(path: pathlib.Path, written: str, dry_run: bool) -> Change:
@@ -249,13 +268,15 @@ def _new_folder(runs: pathlib.Path) -> pathlib.Path:
             number += 1
 
 
-def _latest(runs: pathlib.Path) -> pathlib.Path | None:
+def latest_run() -> pathlib.Path | None:
+    """Returns the folder of the latest run that is not taken back, and `None` if there is none."""
+    runs = runs_folder()
     folders = runs.iterdir() if runs.is_dir() else ()
     return max((each for each in folders if each.name.isdigit() and _read(each)), default=None)
 
 
-def _entries_of_latest(runs: pathlib.Path) -> list[dict]:
-    folder = _latest(runs)
+def _entries_of_latest() -> list[dict]:
+    folder = latest_run()
     return [] if folder is None else _read(folder)
 
 

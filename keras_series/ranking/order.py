@@ -90,6 +90,8 @@ def _of_one_size(series: Sequence[np.ndarray]) -> Iterator[list[int]]:
         by_size[len(embeddings)].append(place)
     for size, places in sorted(by_size.items()):
         at_once = max(1, _PREFERENCES_AT_ONCE // (size * size)) if size > 1 else 0
+        if size > _MOST_COMPARED:
+            at_once = 1
         for start in range(0, len(places) if at_once else 0, at_once or 1):
             yield places[start : start + at_once]
 
@@ -135,7 +137,8 @@ def _sure(compare: Compare, ordered: Sequence[np.ndarray]) -> list[np.ndarray]:
     sizes = [len(embeddings) for embeddings in ordered]
     if not sum(sizes):
         return [np.zeros(0) for _ in sizes]
-    flat = np.concatenate(ordered)
+    # Embeddings of no photos may have another length.
+    flat = np.concatenate([embeddings for embeddings in ordered if len(embeddings)])
     ends = np.cumsum(sizes)
     firsts = np.setdiff1d(np.arange(len(flat)), ends - 1)
     sure = _pairs(compare, flat, firsts, firsts + 1)

@@ -8,11 +8,17 @@ import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from keras_series.ranking.changes import LEAVE, Change, count_changes, format_changes
+from keras_series.ranking.changes import (
+    LEAVE,
+    UNREACHED,
+    Change,
+    count_changes,
+    format_changes,
+)
 from keras_series.ranking.choices import mark_choices, read_choices
 from keras_series.ranking.copies import check_copy_folder, plan_copies
 from keras_series.ranking.difference import DifferenceMaps
-from keras_series.ranking.journal import undo
+from keras_series.ranking.journal import latest_run, undo
 from keras_series.ranking.marks import MarkedShot, mark_ranking
 from keras_series.ranking.photo_bytes import read_photo
 from keras_series.ranking.pipeline import Ranking
@@ -153,6 +159,11 @@ def undo_latest(dry_run: bool = False) -> Iterator[str]:
     else:
         yield format_changes(changes)
         yield f"{'Not taken back' if dry_run else 'Taken back'}: {count_changes(changes)}."
+    if any(change.kind == UNREACHED for change in changes):
+        yield (
+            "Connect the drive, or make the files readable, and --undo takes back the rest. "
+            f"To give that up, remove {latest_run()}."
+        )
 
 
 def check_file(flag: str, path: str | os.PathLike, suffixes: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import os
 import pathlib
@@ -57,8 +58,10 @@ def find_copies(
 ) -> list[tuple[pathlib.Path, list[pathlib.Path]]]:
     """Returns each file with its exact copies.
 
-    Of several copies the file with the shortest name comes first, since the names of copies are
-    longer: `IMG_1.jpg` and `IMG_1 (1).jpg`.
+    Of several copies the one in the folder with most files that have no copy comes first, since the
+    rest of its series is there, and not in a folder of copies of the best. In one folder it is the
+    file with the shortest name, since the names of copies are longer: `IMG_1.jpg` and
+    `IMG_1 (1).jpg`.
 
     Args:
         hashes: Values of `file_hash` by path.
@@ -69,8 +72,13 @@ def find_copies(
     files: dict[object, list[pathlib.Path]] = {}
     for path, content in hashes.items():
         files.setdefault(content, []).append(path)
-    by_name = (sorted(paths, key=lambda path: (len(path.name), path)) for paths in files.values())
-    return [(first, copies) for first, *copies in by_name]
+    alone = collections.Counter(path.parent for path, *copies in files.values() if not copies)
+
+    def order(path):
+        return -alone[path.parent], len(path.name), path
+
+    sorted_copies = (sorted(paths, key=order) for paths in files.values())
+    return [(first, copies) for first, *copies in sorted_copies]
 
 
 def pair_files(

@@ -19,7 +19,7 @@ _MOST_STARS = 5
 class SavedChoices:
     """Choices of photos in a file, which is whole at any time.
 
-    What the file says of other photos stays in it.
+    What the file says of other photos stays in it, also what another server writes meanwhile.
 
     Args:
         path: File to create or to continue. Its folder must exist.
@@ -40,11 +40,14 @@ class SavedChoices:
         self._uris = uris
         self._others = others or [{}] * len(uris)
         self._lock = threading.Lock()
-        self._by_uri = _read(self._path)
+        self._by_uri: dict[str, dict] = {}
+        self._state: tuple | None = None
+        self._refresh()
 
     def of_photos(self) -> list[dict]:
         """Returns the choices of the photos that have one, as they are in the file."""
         with self._lock:
+            self._refresh()
             return [self._by_uri[uri] for uri in self._uris if uri in self._by_uri]
 
     def update(self, changes: object) -> None:
@@ -54,11 +57,13 @@ class SavedChoices:
             changes: List of dictionaries with `photo` (its number), `choice` and `stars`.
 
         Raises:
-            ValueError: If one of them is not valid. Nothing is changed then.
+            ValueError: If one of them is not valid, or the file has become another kind of file.
+                Nothing is changed then.
         """
         if not isinstance(changes, list) or not all(map(self._is_valid, changes)):
             raise ValueError("Expected changes with photo, choice and stars. Received: others")
         with self._lock:
+            self._refresh()
             for change in changes:
                 photo, choice, stars = change["photo"], change["choice"], change["stars"]
                 uri, others = self._uris[photo], self._others[photo]
@@ -76,12 +81,18 @@ class SavedChoices:
             and _is_choice(change["choice"], change["stars"])
         )
 
+    def _refresh(self) -> None:
+        """Reads the file, if another process has written it."""
+        if (state := _state(self._path)) not in (None, self._state):
+            self._by_uri, self._state = _read(self._path), state
+
     def _write(self) -> None:
         # One line for each photo: `indent` would take ten times as long.
         lines = ",\n".join(map(json.dumps, self._by_uri.values()))
         head = f'{{"format": {json.dumps(FORMAT)}, "version": {VERSION}, "choices": [\n'
         with replacing(self._path) as partial:
             partial.write_text(f"{head}{lines}\n]}}\n", encoding="utf-8")
+        self._state = _state(self._path)
 
 
 def _is_choice(choice: object, stars: object) -> bool:
@@ -90,9 +101,16 @@ def _is_choice(choice: object, stars: object) -> bool:
     return is_choice and (stars is None or (type(stars) is int and 0 <= stars <= _MOST_STARS))
 
 
+def _state(path: pathlib.Path) -> tuple | None:
+    """Returns what differs once a file is written anew, and `None` if there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _read(path: pathlib.Path) -> dict[str, dict]:
-    if not path.exists():
-        return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if (content["format"], content["version"]) != (FORMAT, VERSION):

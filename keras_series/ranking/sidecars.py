@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 
 from PIL import Image
@@ -11,13 +13,16 @@ from PIL import Image
 from keras_series.ranking import xmp
 from keras_series.ranking.changes import CREATE, KEEP, LEAVE, UPDATE, Change, error_text
 from keras_series.ranking.marks import MarkedShot
-from keras_series.utils import check_option
+from keras_series.utils import check_option, detect_format
 
 # IMG_1.xmp for IMG_1.JPG, as Adobe's programs and Capture One name it, or IMG_1.JPG.xmp, as
 # darktable and digiKam do.
 SIDECAR_NAMES = ("name.xmp", "name.ext.xmp")
 _SUFFIXES = (".xmp", ".XMP", ".Xmp")
 _MAX_BYTES = 64 << 20
+# Pillow does not open HEIC and most RAW files. Their XMP is a plain text near the beginning.
+_PACKET = re.compile(rb"<x:xmpmeta.*?</x:xmpmeta>", re.DOTALL)
+_SEARCHED_BYTES = 4 << 20
 
 
 def plan_sidecars(
@@ -41,15 +46,16 @@ def plan_sidecars(
     """
     check_option("sidecar_name", sidecar_name, SIDECAR_NAMES)
     xmp.check_lxml()
-    claims: dict[pathlib.Path, dict[int, pathlib.Path]] = {}
+    claims: dict[pathlib.Path, dict[int, list[pathlib.Path]]] = {}
     for number, shot in enumerate(shots):
         for path in _files(shot):
-            claims.setdefault(_sidecar(path, sidecar_name), {}).setdefault(number, path)
+            claimers = claims.setdefault(_sidecar(path, sidecar_name), {})
+            claimers.setdefault(number, []).append(path)
     changes = []
     for sidecar, claimers in claims.items():
         marks = [shots[number].marks for number in claimers if shots[number].marks]
         if marks and len(claimers) > 1:
-            names = " and ".join(sorted({path.name for path in claimers.values()}))
+            names = " and ".join(sorted({paths[0].name for paths in claimers.values()}))
             changes.append(Change(sidecar, LEAVE, f"shared by photos of different shots: {names}"))
         elif marks:
             changes.append(_plan(sidecar, *claimers.values(), marks[0]))
@@ -105,10 +111,10 @@ def _sidecar(photo: pathlib.Path, sidecar_name: str) -> pathlib.Path:
     return pathlib.Path(os.path.realpath(found)) if found.is_symlink() else found
 
 
-def _plan(sidecar: pathlib.Path, photo: pathlib.Path, marks: xmp.Marks) -> Change | None:
+def _plan(sidecar: pathlib.Path, photos: Sequence[pathlib.Path], marks: xmp.Marks) -> Change | None:
     try:
         if not os.path.lexists(sidecar):
-            return _plan_new(sidecar, photo, marks)
+            return _plan_new(sidecar, photos, marks)
         before = read_sidecar(sidecar)
         after, detail = xmp.merge(before, marks)
     except (OSError, ValueError) as error:
@@ -118,11 +124,13 @@ def _plan(sidecar: pathlib.Path, photo: pathlib.Path, marks: xmp.Marks) -> Chang
     return _if_writable(Change(sidecar, UPDATE, detail, marks))
 
 
-def _plan_new(sidecar: pathlib.Path, photo: pathlib.Path, marks: xmp.Marks) -> Change | None:
+def _plan_new(
+    sidecar: pathlib.Path, photos: Sequence[pathlib.Path], marks: xmp.Marks
+) -> Change | None:
     if marks.rating is None and not marks.label:
         return None
-    rating = "" if marks.overwrite else embedded_rating(photo)
-    if rating:
+    ratings = () if marks.overwrite else map(embedded_rating, photos)
+    if rating := next(filter(None, ratings), None):
         return Change(sidecar, KEEP, f"the photo itself has rating {rating}")
     return _if_writable(
         Change(sidecar, CREATE, xmp.merge(xmp.new_xmp(xmp.Marks()), marks)[1], marks)
@@ -145,11 +153,17 @@ def embedded_rating(photo: str | os.PathLike) -> str:
     Args:
         photo: File of any format.
     """
-    try:
-        with Image.open(photo) as image:
-            packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-        packet = packet.encode() if isinstance(packet, str) else packet
-        return xmp.read_rating(packet.rstrip(b"\0")) if packet else ""
-    # Pillow raises errors of many types on damaged photos.
-    except Exception:
-        return ""
+    # Pillow and the parser raise errors of many types on damaged photos.
+    with contextlib.suppress(Exception):
+        return xmp.read_rating(packet) if (packet := _read_packet(photo)) else ""
+    return ""
+
+
+def _read_packet(photo: str | os.PathLike) -> bytes:
+    if detect_format(photo) in ("HEIF", "RAW"):
+        with open(photo, "rb") as file:
+            if found := _PACKET.search(file.read(_SEARCHED_BYTES)):
+                return found[0]
+    with Image.open(photo) as image:
+        packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    return (packet.encode() if isinstance(packet, str) else packet).rstrip(b"\0")

@@ -120,6 +120,9 @@ class ThumbnailFolder:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _NO_MEDIA).touch()
+        # The marks by which a ranking leaves out the folder, even if this run is killed.
+        if not (self.folder / _INDEX).exists():
+            self._write_index(self._known)
         made = {}
         threads = min(_MOST_THREADS, os.cpu_count() or 1)
         with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(threads) as pool:
@@ -134,12 +137,15 @@ class ThumbnailFolder:
 
     def finish(self) -> None:
         """Writes the list, and removes thumbnails of the former list that are not in it."""
-        with replacing(self.folder / _INDEX) as partial:
-            partial.write_text(json.dumps({"version": _INDEX_VERSION, "photos": self._used}))
+        self._write_index(self._used)
         names = {entry[2] for entry in self._used.values()}
         for entry in self._known.values():
             if entry[2] not in names:
                 (self.folder / entry[2]).unlink(missing_ok=True)
+
+    def _write_index(self, photos: dict[str, list]) -> None:
+        with replacing(self.folder / _INDEX) as partial:
+            partial.write_text(json.dumps({"version": _INDEX_VERSION, "photos": photos}))
 
     def _draw(self, path: pathlib.Path) -> tuple[list, bytes | None] | str:
         """Returns the photo's line of the list with the bytes to write, or why there is none."""

@@ -99,7 +99,9 @@
     if (timer === null) return;
     timer = null;
     try {
-      localStorage.setItem(key, JSON.stringify(choicesOf(photos)));
+      // An earlier page at this place may have had other photos.
+      const others = loadFromBrowser().filter(({ uri }) => !byUri.has(uri));
+      localStorage.setItem(key, JSON.stringify([...others, ...choicesOf(photos)]));
       problem(null);
     } catch {
       problem("This browser does not keep your choices. Export them before you close the page.");
