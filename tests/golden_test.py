@@ -54,6 +54,21 @@ def test_the_check_finds_different_answers(exported_path, tmp_path):
         golden.check(copy)
 
 
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        ("saved_model.pb", 0.5), ("variables/variables.data-00000-of-00001", 0.5),
+        ("variables/variables.data-00000-of-00001", 0), ("variables/variables.index", 0.5),
+    ],
+)  # fmt: skip
+def test_the_check_finds_a_copy_that_is_not_whole(exported_path, tmp_path, name, share):
+    copy = shutil.copytree(exported_path, tmp_path / "1")
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match="Expected a whole"):
+        golden.check(copy)
+
+
 def test_the_check_finds_a_missing_model(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"saved_model\.pb in it"):
         golden.check(tmp_path)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from keras_series.export import export, golden, next_version
+from keras_series.export import export, golden, next_version, saved_model
 from keras_series.utils import files
 from tests.shared_export import make_model
 
@@ -28,6 +29,24 @@ def test_versions_count_up_and_are_not_overwritten(model, tmp_path):
     assert next_version(tmp_path) == 8
     with pytest.raises(FileExistsError, match="version=7"):
         export(model, tmp_path, version=7)
+
+
+def test_two_exports_at_once_are_two_versions(model, tmp_path, monkeypatch):
+    add_head = saved_model._add_head
+
+    def add_head_while_another_appears(partial, exported):
+        add_head(partial, exported)
+        for version in ("1", "2"):
+            (tmp_path / version).mkdir()
+            (tmp_path / version / "saved_model.pb").touch()
+
+    monkeypatch.setattr(saved_model, "_add_head", add_head_while_another_appears)
+    assert export(model, tmp_path, check=False).name == "3"
+    assert (tmp_path / "3" / "model.json").exists()
+    for version in ("1", "2"):
+        shutil.rmtree(tmp_path / version)
+    with pytest.raises(FileExistsError, match=r"Received: .*/1"):
+        export(model, tmp_path, version=1, check=False)
 
 
 def test_version_must_be_positive(model, tmp_path):

@@ -147,6 +147,17 @@ def test_pairs_are_answered_alike_in_any_batch(exported, jpegs):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize(("count_a", "count_b"), [(1, 3), (3, 1), (2, 1)])
+def test_sides_of_different_lengths_are_refused(exported, jpegs, count_a, count_b):
+    sides = {"photo_a_bytes": jpegs[:count_a], "photo_b_bytes": jpegs[:count_b]}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many photos in the second"):
+        call(exported, "preference", **sides)
+    pixels = {"photo_a": tf.zeros([count_a, 9, 9, 3], tf.uint8)}
+    pixels["photo_b"] = tf.zeros([count_b, 9, 9, 3], tf.uint8)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many photos in the second"):
+        exported.signatures["preference_pixels"](**pixels)
+
+
 def rank(exported, series, counts):
     outputs = exported.signatures["rank"](
         photo_bytes=tf.constant(series, tf.string), photo_count=tf.constant(counts, tf.int32)

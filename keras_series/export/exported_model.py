@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tqdm import tqdm
 
@@ -142,11 +143,16 @@ def check_exported(
 
     Raises:
         FileNotFoundError: If there is no exported model.
-        ValueError: If it lacks one of the signatures.
+        ValueError: If it lacks one of the signatures, or is damaged.
     """
     try:
         with (open_file or _open)(os.path.join(path, MODEL_FILE)) as file:
             saved_model = saved_model_pb2.SavedModel.FromString(file.read())
+    except DecodeError as error:
+        raise ValueError(
+            f"Expected a whole {MODEL_FILE} in the folder of an exported version. "
+            f"Received: {path!r} with a damaged one ({error})"
+        ) from error
     except (OSError, tf.errors.OpError) as error:
         raise FileNotFoundError(
             f"Expected the folder of an exported version, with {MODEL_FILE} in it. "

@@ -139,8 +139,8 @@ def check(folder: str | os.PathLike) -> tuple[dict[str, float], float]:
 
     Raises:
         FileNotFoundError: If there is no exported version.
-        ValueError: If the warm-up requests are not those of the golden photos, or a difference
-            is not tolerated.
+        ValueError: If the version is damaged, the warm-up requests are not those of the golden
+            photos, or a difference is not tolerated.
     """
     folder = pathlib.Path(folder)
     check_exported(str(folder))
@@ -152,8 +152,14 @@ def check(folder: str | os.PathLike) -> tuple[dict[str, float], float]:
     cases, image_size = card["golden"], card["encoder"]["image_size"]
     tolerance = TOLERANCES[card.get("precision", "float32")]
     photos = {path.name: path.read_bytes() for path in (folder / PHOTOS).iterdir()}
-    _check_requests(requests(cases, photos, image_size), dict(read_warmup(folder)))
-    answers = replay_warmup(folder)
+    try:
+        _check_requests(requests(cases, photos, image_size), dict(read_warmup(folder)))
+        answers = replay_warmup(folder)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"Expected a whole exported version that can be run. Received: {str(folder)!r} "
+            f"({error.message.splitlines()[0]})"
+        ) from error
     differences = {
         signature: _difference(answers[signature], case["outputs"])
         for signature, case in cases.items()

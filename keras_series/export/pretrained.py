@@ -11,7 +11,7 @@ from keras_series.utils import import_tensorflow, keras_home
 # import Keras, which takes seconds.
 _WEIGHTS = pathlib.Path(__file__).parents[1] / "models" / "weights"
 # Raised when an export of the same weights changes, so that an earlier one is not used.
-_VERSION = 2
+_VERSION = 3
 
 
 def pretrained_export(name: str = "lite") -> pathlib.Path:

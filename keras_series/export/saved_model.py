@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import importlib.metadata
 import json
 import os
@@ -80,7 +81,8 @@ def export(
         )
     base = pathlib.Path(base)
     base.mkdir(parents=True, exist_ok=True)
-    version = next_version(base) if version is None else version
+    is_named = version is not None
+    version = version if is_named else next_version(base)
     if version < 1:
         raise ValueError(f"Expected a version of at least 1. Received: {version=}")
     target = base / str(version)
@@ -96,8 +98,23 @@ def export(
         _add_head(partial, model)
         check_folder(partial)
         partial.chmod(0o755)
-        os.rename(partial, target)
-    return target
+        return _rename(partial, target, is_named)
+
+
+def _rename(partial, target, is_named):
+    """Renames to a version, or to the next one if another process has written it meanwhile."""
+    while True:
+        try:
+            os.rename(partial, target)
+            return target
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            if is_named:
+                raise FileExistsError(
+                    f"Expected a version that no other process writes. Received: {target}"
+                ) from error
+            target = target.with_name(str(next_version(target.parent)))
 
 
 def next_version(base: pathlib.Path) -> int:

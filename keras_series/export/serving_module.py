@@ -115,8 +115,10 @@ class ServingModule(tf.Module):
         return {DEFAULT: endpoints["preference"], **endpoints}
 
     def _preference(self, inputs):
+        sides = inputs["photo_a_bytes"], inputs["photo_b_bytes"]
+        _check_pairs(*sides)
         # Both sides pass the encoder in one batch.
-        photo_bytes = tf.concat([inputs["photo_a_bytes"], inputs["photo_b_bytes"]], axis=0)
+        photo_bytes = tf.concat(sides, axis=0)
         embeddings, valid, reasons = self._embed_bytes(photo_bytes)
         valid_a, valid_b = tf.split(valid, 2)
         valid = valid_a & valid_b
@@ -173,7 +175,9 @@ class ServingModule(tf.Module):
         return {"score": self._scores(self._embed_pixels(inputs["photo"]))}
 
     def _preference_pixels(self, inputs):
-        embeddings = self._embed_pixels(inputs["photo_a"], inputs["photo_b"])
+        sides = inputs["photo_a"], inputs["photo_b"]
+        _check_pairs(*sides)
+        embeddings = self._embed_pixels(*sides)
         return {"preference": self._compare(*tf.split(embeddings, 2))}
 
     def _pixel_embedding(self, inputs):
@@ -214,13 +218,28 @@ class ServingModule(tf.Module):
         return self._compare(embeddings, tf.broadcast_to(self._reference, tf.shape(embeddings)))
 
     def _compare_all(self, embeddings):
-        """The preferences `[B, N, N]` of embeddings `[B, N, units]`."""
-        batch, count, units = tf.unstack(tf.shape(embeddings))
-        rows = [
-            tf.reshape(tf.broadcast_to(each, [batch, count, count, units]), [-1, units])
-            for each in (embeddings[:, :, tf.newaxis], embeddings[:, tf.newaxis, :])
-        ]
-        return tf.reshape(self._compare(*rows), [batch, count, count])
+        """The preferences `[B, N, N]` of embeddings `[B, N, units]`.
+
+        One photo of each series at a time is compared with the others, which bounds the memory.
+        """
+        shape = tf.shape(embeddings)
+        batch, count, units = tf.unstack(shape)
+        others = tf.reshape(embeddings, [-1, units])
+
+        def compare_next(place, preferences):
+            photo = tf.broadcast_to(embeddings[:, place, tf.newaxis], shape)
+            row = self._compare(tf.reshape(photo, [-1, units]), others)
+            row = tf.reshape(row, [1, batch, count])
+            return place + 1, tf.tensor_scatter_nd_update(preferences, [[place]], row)
+
+        steps = tf.where(batch > 0, count, 0)  # TensorFlow cannot scatter nothing.
+        _, preferences = tf.while_loop(
+            lambda place, _: place < steps,
+            compare_next,
+            (0, tf.zeros([count, batch, count])),
+            parallel_iterations=1,
+        )
+        return tf.transpose(preferences, [1, 0, 2])
 
 
 def _vectors(encoder):
@@ -236,6 +255,14 @@ def _vectors(encoder):
 def _encoded(encoder, constants, photos):
     with keras.StatelessScope(state_mapping=constants):
         return encoder(photos, training=False)
+
+
+def _check_pairs(first, second):
+    tf.debugging.assert_equal(
+        tf.shape(first)[0],
+        tf.shape(second)[0],
+        message="Expected as many photos in the second input as in the first.",
+    )
 
 
 def _traced(function, *specs):
