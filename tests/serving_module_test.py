@@ -147,14 +147,31 @@ def test_pairs_are_answered_alike_in_any_batch(exported, jpegs):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-@pytest.mark.parametrize(("count_a", "count_b"), [(1, 3), (3, 1), (2, 1)])
-def test_sides_of_different_lengths_are_refused(exported, jpegs, count_a, count_b):
-    sides = {"photo_a_bytes": jpegs[:count_a], "photo_b_bytes": jpegs[:count_b]}
-    with pytest.raises(tf.errors.InvalidArgumentError, match="as many photos in the second"):
-        call(exported, "preference", **sides)
-    pixels = {"photo_a": tf.zeros([count_a, 9, 9, 3], tf.uint8)}
-    pixels["photo_b"] = tf.zeros([count_b, 9, 9, 3], tf.uint8)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="as many photos in the second"):
+def test_one_photo_is_compared_with_many(exported, jpegs):
+    many = [*jpegs[1:4], b"no"]
+    pairs = call(exported, "preference", photo_a_bytes=jpegs[:1] * 4, photo_b_bytes=many)
+    for photo_a, photo_b, sign in ((jpegs[:1], many, 1), (many, jpegs[:1], -1)):
+        found = call(exported, "preference", photo_a_bytes=photo_a, photo_b_bytes=photo_b)
+        np.testing.assert_allclose(
+            found["preference"] - 0.5, sign * (pairs["preference"] - 0.5), atol=1e-6
+        )
+        np.testing.assert_array_equal(found["valid"], [True, True, True, False])
+        np.testing.assert_array_equal(found["reason"], pairs["reason"])
+    photos = np.random.default_rng(0).integers(0, 256, (4, 40, 50, 3), np.uint8)
+    pixels = exported.signatures["preference_pixels"]
+    found = pixels(photo_a=tf.constant(photos[:1]), photo_b=tf.constant(photos[1:]))
+    same = pixels(photo_a=tf.constant(photos[[0, 0, 0]]), photo_b=tf.constant(photos[1:]))
+    np.testing.assert_allclose(found["preference"], same["preference"], atol=1e-6)
+
+
+def test_sides_of_different_lengths_are_refused(exported, jpegs):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"broadcastable|vs"):
+        call(exported, "preference", photo_a_bytes=jpegs[:2], photo_b_bytes=jpegs[:3])
+    pixels = {
+        f"photo_{side}": tf.zeros([count, 9, 9, 3], tf.uint8)
+        for side, count in (("a", 2), ("b", 3))
+    }
+    with pytest.raises(tf.errors.InvalidArgumentError, match="vs"):
         exported.signatures["preference_pixels"](**pixels)
 
 

@@ -32,6 +32,8 @@ CARD = "model.json"
 # By the precision of the export: how far answers may be from those of the live model. Absolute for
 # answers of up to 1, relative to the largest number of an answer above that.
 TOLERANCES = {"float32": 1e-4, "bfloat16": 0.2}
+# Of a message of TensorFlow that is shown.
+_MOST_CHARACTERS = 300
 # A drawn scene, a blurred copy of it, another scene, and the first 1,000 bytes of the first file.
 _BROKEN_NAME = "broken.jpg"
 _PHOTO_NAMES = ("scene.jpg", "blurred.jpg", "other.png", _BROKEN_NAME)
@@ -158,7 +160,7 @@ def check(folder: str | os.PathLike) -> tuple[dict[str, float], float]:
     except tf.errors.OpError as error:
         raise ValueError(
             f"Expected a whole exported version that can be run. Received: {str(folder)!r} "
-            f"({error.message.splitlines()[0]})"
+            f"({' '.join(error.message.split())[:_MOST_CHARACTERS]})"
         ) from error
     differences = {
         signature: _difference(answers[signature], case["outputs"])

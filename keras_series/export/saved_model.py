@@ -20,9 +20,9 @@ import tensorflow as tf
 
 from keras_series import __version__
 from keras_series.export import golden
-from keras_series.export.common_subexpressions import eliminate_common_subexpressions
 from keras_series.export.serving_module import ServingModule
 from keras_series.export.signatures import SIGNATURES
+from keras_series.export.simplification import simplify_functions
 from keras_series.export.warmup import write_warmup
 from keras_series.models import SeriesPreferenceModel
 from keras_series.photos import MAX_PIXELS
@@ -93,7 +93,7 @@ def export(
     with partial_folder(base) as partial, checking as check_folder:
         module = ServingModule(model, max_pixels, trainable, precision)
         tf.saved_model.save(module, str(partial), signatures=module.signatures())
-        eliminate_common_subexpressions(partial)
+        simplify_functions(partial)
         _add_golden_cases(partial, base.name, model, options, provenance or {})
         _add_head(partial, model)
         check_folder(partial)

@@ -116,14 +116,13 @@ class ServingModule(tf.Module):
 
     def _preference(self, inputs):
         sides = inputs["photo_a_bytes"], inputs["photo_b_bytes"]
-        _check_pairs(*sides)
+        sizes = [tf.size(side) for side in sides]
         # Both sides pass the encoder in one batch.
-        photo_bytes = tf.concat(sides, axis=0)
-        embeddings, valid, reasons = self._embed_bytes(photo_bytes)
-        valid_a, valid_b = tf.split(valid, 2)
+        embeddings, valid, reasons = self._embed_bytes(tf.concat(sides, axis=0))
+        valid_a, valid_b = tf.split(valid, sizes)
         valid = valid_a & valid_b
-        reason_a, reason_b = tf.split(reasons, 2)
-        preference = self._compare(*tf.split(embeddings, 2))
+        reason_a, reason_b = tf.split(reasons, sizes)
+        preference = self._compare(*tf.split(embeddings, sizes))
         return {
             "preference": tf.where(valid, preference, NEUTRAL),
             "valid": valid,
@@ -136,13 +135,14 @@ class ServingModule(tf.Module):
 
     def _rank(self, inputs):
         photo_bytes = inputs["photo_bytes"]
-        shape = tf.shape(photo_bytes)
+        shape = tf.shape(photo_bytes, tf.int64)
         counted = tf.sequence_mask(inputs["photo_count"], shape[1])
-        # A server pads with copies of a photo. An empty photo costs nothing.
-        photo_bytes = tf.where(counted, photo_bytes, "")
-        embeddings, valid, reasons = self._embed_bytes(tf.reshape(photo_bytes, [-1]))
-        valid = tf.reshape(valid, shape)
-        embeddings = tf.reshape(embeddings, [*tf.unstack(shape), self._sizes["E"]])
+        # A server pads with copies of a photo, which must not take the memory of its pixels.
+        places = tf.where(counted)
+        embedded, valid, reasons = self._embed_bytes(tf.gather_nd(photo_bytes, places))
+        valid = tf.scatter_nd(places, valid, shape)
+        blank = tf.broadcast_to(self._reference, tf.concat([shape, [self._sizes["E"]]], axis=0))
+        embeddings = tf.tensor_scatter_nd_update(blank, places, embedded)
         preferences = self._compare_all(embeddings)
         compared = valid[:, :, tf.newaxis] & valid[:, tf.newaxis, :]
         preferences = tf.where(compared, preferences, NEUTRAL)
@@ -152,7 +152,7 @@ class ServingModule(tf.Module):
             "strength": strengths,
             "rank": rank_by(strengths, valid, counted),
             "valid": valid,
-            "reason": tf.where(counted, tf.reshape(reasons, shape), 0),
+            "reason": tf.scatter_nd(places, reasons, shape),
         }
 
     def _embedding(self, inputs):
@@ -176,9 +176,8 @@ class ServingModule(tf.Module):
 
     def _preference_pixels(self, inputs):
         sides = inputs["photo_a"], inputs["photo_b"]
-        _check_pairs(*sides)
-        embeddings = self._embed_pixels(*sides)
-        return {"preference": self._compare(*tf.split(embeddings, 2))}
+        sizes = [tf.shape(side)[0] for side in sides]
+        return {"preference": self._compare(*tf.split(self._embed_pixels(*sides), sizes))}
 
     def _pixel_embedding(self, inputs):
         # Not `_embed`, whose loop and scatter other formats do not have. TensorFlow's fused
@@ -255,14 +254,6 @@ def _vectors(encoder):
 def _encoded(encoder, constants, photos):
     with keras.StatelessScope(state_mapping=constants):
         return encoder(photos, training=False)
-
-
-def _check_pairs(first, second):
-    tf.debugging.assert_equal(
-        tf.shape(first)[0],
-        tf.shape(second)[0],
-        message="Expected as many photos in the second input as in the first.",
-    )
 
 
 def _traced(function, *specs):

@@ -1,4 +1,4 @@
-"""Equal operations of an export: one node for each, the same answers."""
+"""Functions of an export: one node for equal operations, no identities, the same answers."""
 
 import collections
 
@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_series.export.common_subexpressions import eliminate_common_subexpressions
+from keras_series.export.simplification import simplify_functions
 from tests.shared_export import shared_export
 
 
@@ -40,6 +40,14 @@ class Repetitive(tf.Module):
         four = tf.constant(4.0)
         return chain(number, four) + chain(number, four), chain(four, number)
 
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)], autograph=False)
+    def passed_on(self, number):
+        # Identities of arguments, of each other and of results; one is waited for.
+        waited_for = tf.identity(number + 1)
+        with tf.control_dependencies([waited_for]):
+            again = tf.identity(tf.identity(number * 2))
+        return {"same": tf.identity(number), "twice": again, "more": tf.identity(again) + 1}
+
     @tf.function(input_signature=[], autograph=False)
     def with_state(self):
         before = self.calls.read_value()
@@ -52,7 +60,8 @@ class Repetitive(tf.Module):
 @pytest.fixture
 def folder(tmp_path):
     module = Repetitive()
-    functions = {name: getattr(module, name) for name in ("counted", "chained", "with_state")}
+    names = ("counted", "chained", "passed_on", "with_state")
+    functions = {name: getattr(module, name) for name in names}
     tf.saved_model.save(module, str(tmp_path / "1"), functions)
     return tmp_path / "1"
 
@@ -82,12 +91,12 @@ def _repetitions(function):
 
 def test_equal_operations_become_one_node(folder):
     assert most_repetitions(folder) > 1
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     assert most_repetitions(folder) == 0
 
 
 def test_a_chain_of_equal_operations_becomes_one(folder):
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     (chained,) = [f for f in functions_of(folder) if "inference_chained" in f.signature.name]
     counts = collections.Counter(node.op for node in chained.node_def)
     assert (counts["Sub"], counts["Sqrt"], counts["AddV2"]) == (2, 2, 1)
@@ -99,7 +108,7 @@ def test_an_export_has_no_equal_operations(tmp_path_factory):
 
 @pytest.mark.parametrize("number", [0, 5])
 def test_the_answers_stay(folder, number):
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     loaded = tf.saved_model.load(str(folder))
     expected = number + 2 + (10 if number > 2 else -10) + 1 + 1
     outputs = loaded.counted(tf.constant(number))
@@ -110,14 +119,29 @@ def test_the_answers_stay(folder, number):
 
 
 def test_the_answers_of_a_chain_stay(folder):
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     total, swapped = tf.saved_model.load(str(folder)).chained(tf.constant(13.0))
     assert total == 6
     assert np.isnan(swapped)
 
 
+def test_identities_are_removed(folder):
+    before = {function.signature.name: len(function.node_def) for function in functions_of(folder)}
+    simplify_functions(folder)
+    (passed_on,) = [f for f in functions_of(folder) if "inference_passed_on" in f.signature.name]
+    identities = [node for node in passed_on.node_def if node.op == "Identity"]
+    assert len(passed_on.node_def) < before[passed_on.signature.name]
+    # The one that others wait for, and those that wait.
+    assert all(any(name.startswith("^") for name in node.input) for node in identities[1:])
+    loaded = tf.saved_model.load(str(folder))
+    expected = {"same": 3.0, "twice": 6.0, "more": 7.0}
+    assert {key: float(value) for key, value in loaded.passed_on(3.0).items()} == expected
+    served = loaded.signatures["passed_on"](tf.constant(3.0))
+    assert {key: float(value) for key, value in served.items()} == expected
+
+
 def test_operations_with_state_stay(folder):
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     loaded = tf.saved_model.load(str(folder))
     before, after, difference = loaded.with_state()
     assert (before, after) == (0, 2)
@@ -125,7 +149,7 @@ def test_operations_with_state_stay(folder):
 
 
 def test_the_answers_stay_in_a_session(folder):
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
         signature = meta_graph.signature_def["counted"]
@@ -138,10 +162,10 @@ def test_the_answers_stay_in_a_session(folder):
 def test_the_fingerprint_is_that_of_the_changed_model(folder):
     read = tf.saved_model.experimental.read_fingerprint
     before = read(str(folder))
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     after = read(str(folder))
     assert after.saved_model_checksum != before.saved_model_checksum
     assert after.signature_def_hash == before.signature_def_hash
     assert after.checkpoint_hash == before.checkpoint_hash
-    eliminate_common_subexpressions(folder)
+    simplify_functions(folder)
     assert read(str(folder)).saved_model_checksum == after.saved_model_checksum
