@@ -10,8 +10,8 @@ On two cores, with a small backbone on drawn series, 42 runs of one to two minut
         --labels=soft --epochs=3 --pack_size=48 --learning_rate=0.1 --dense_multiplier=1 \\
         --decay_epochs=2
 
-The flags are those of train.py, apart from --preset. Rows that are finished in --folder are not
-trained again; an interrupted row resumes.
+The flags of the dataset and of the recipe are those of train.py, for one dataset. Rows that are
+finished in --folder are not trained again; an interrupted row resumes.
 """
 
 import shlex
@@ -25,8 +25,8 @@ _FOLDER = cli.define_path("folder", "Folder of the page, its plots and all runs.
 _TABLES = flags.DEFINE_list("tables", ["1", "2", "3", "4"], "Tables of the paper.")
 flags.register_validator(
     "tables",
-    lambda tables: bool(tables) and set(tables) <= set("1234"),
-    "Expected some of the tables 1,2,3,4.",
+    lambda tables: bool(tables) and all(map(str.isdecimal, tables)),
+    "Expected numbers of tables, such as 1,2,3,4.",
 )
 _SEEDS = flags.DEFINE_integer(
     "seeds", 3, "Number of times each row is trained, with --seed and the seeds after it.", 1
@@ -37,6 +37,11 @@ _TRAINING = cli.define_training_flags()
 def main():
     from keras_series.reproduction import Experiment, reproduce
 
+    if "," in _TRAINING.dataset.value or _TRAINING.mixture.value:
+        raise ValueError(
+            "Expected one dataset, on which every row is trained and measured. Received: "
+            f"--dataset={_TRAINING.dataset.value} --mixture={','.join(_TRAINING.mixture.value)}"
+        )
     experiment = Experiment(
         _TRAINING.dataset.value,
         _TRAINING.read_overrides(),

@@ -55,7 +55,8 @@ def main():
     if cluster.index == 0:
         cli.keep_flags(__name__, folder.flags, CHANGEABLE, started=folder.is_started)
     overrides = _TRAINING.read_overrides()
-    if _INIT_FROM.value and (_PRESET.present or overrides):
+    # The default may be in flags.txt, with which a run is repeated.
+    if _INIT_FROM.value and (_PRESET.value != _PRESET.default or overrides):
         raise ValueError("Expected --init_from, or --preset and --override. Received: both")
     best = train(
         folder.path,

@@ -26,12 +26,12 @@ class Row:
     Attributes:
         label: String, the name in the paper.
         preset: String, a key of `PRESETS`.
-        paper: Float, pair accuracy in the paper in percent.
+        paper: Float, pair accuracy in the paper in percent. `None` for a row of your own.
     """
 
     label: str
     preset: str
-    paper: float
+    paper: float | None = None
 
 
 # Huang et al. (ICASSP 2020).
@@ -125,8 +125,8 @@ def reproduce(
     unknown = set(tables) - set(TABLES)
     if unknown or not tables:
         raise ValueError(f"Expected tables among {list(TABLES)}. Received: {list(tables)}")
-    _keep_settings(folder, experiment)
     presets = list(dict.fromkeys(row.preset for table in tables for row in TABLES[table][1]))
+    _keep_settings(folder, experiment, presets)
     runs = [(preset, seed) for seed in range(seeds) for preset in presets]
     missing = [run for run in runs if not _run_folder(folder, *run).result.exists()]
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished already.")
@@ -251,6 +251,10 @@ def write_page(
         lines += ["", f"## Table {table}: {title}", ""]
         lines += ["| | paper | ours | 95% | seeds | parameters |", "|---|---|---|---|---|---|"]
         lines += [_table_line(folder, row, seeds) for row in rows]
+        splits = {result["split"] for row in rows for result in _results(folder, row, seeds)}
+        measured = " and ".join(f"`{split}`" for split in sorted(splits))
+        watched = ", on which the best epoch was chosen" if "validation" in splits else ""
+        lines += ["", f"Measured on the split {measured}{watched}."]
         if table != 1:
             _draw_curves(folder, rows, seeds, title, folder / f"table{table}.png")
             lines += ["", f"![Validation accuracy by epoch](table{table}.png)"]
@@ -270,22 +274,32 @@ def _what_it_is(experiment):
     )
 
 
-def _keep_settings(folder, experiment):
+def _keep_settings(folder, experiment, presets):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "settings.json"
     settings = json.loads(json.dumps(dataclasses.asdict(experiment)))
-    if any(
-        RunFolder(run).metrics.exists() for run in folder.glob("runs/*")
-    ):  # Otherwise no run used the old settings.
+    networks = json.loads(json.dumps({preset: PRESETS[preset] for preset in presets}))
+    # Otherwise no run used the old settings.
+    if any(_is_used(RunFolder(run)) for run in folder.glob("runs/*")):
         kept = json.loads(path.read_text(encoding="utf-8"))
         differing = [name for name in settings if settings[name] != kept.get(name)]
+        known = kept.get("presets", {})
+        differing += [
+            f"preset {name}" for name in set(networks) & set(known) if networks[name] != known[name]
+        ]
+        networks = known | networks
         if differing:
             raise ValueError(
                 f"Expected the settings that {folder} was started with, or another folder. "
                 f"Received other values of: {', '.join(differing)}"
             )
     with replacing(path) as partial:
-        partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        content = settings | {"presets": networks}
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _is_used(run):
+    return run.is_started or run.result.exists()
 
 
 def _run_folder(folder, preset, seed):
@@ -301,8 +315,9 @@ def _table_line(folder, row, seeds):
     results = _results(folder, row, seeds)
     ours = summarise(results)
     values = ", ".join(f"{value:.1f}" for value in ours["seeds"])
+    paper = "" if row.paper is None else f"{row.paper:.2f}"
     return (
-        f"| {row.label} | {row.paper:.2f} | {ours['mean']:.2f} | {ours['low']:.1f} to "
+        f"| {row.label} | {paper} | {ours['mean']:.2f} | {ours['low']:.1f} to "
         f"{ours['high']:.1f} | {values} | {results[0]['parameters'] / 1e6:.2f} M |"
     )
 

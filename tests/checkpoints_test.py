@@ -51,6 +51,24 @@ def test_weights_optimiser_and_metrics_come_back(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="seeds TensorFlow alone")
+def test_random_generators_go_on(tmp_path):
+    def make():
+        dropout = keras.layers.Dropout(0.5, seed=3)
+        model = keras.Sequential([keras.Input((64,)), dropout, keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.build((None, 64))
+        return model
+
+    model, other = make(), make()
+    model(np.ones((1, 64)), training=True)
+    Checkpoints(tmp_path, "model").save(model, Place(1))
+    Checkpoints(tmp_path, "model").restore(other)
+    masks = [each.layers[0](np.ones((1, 64)), training=True) for each in (model, other, make())]
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert np.any(np.asarray(masks[0]) != np.asarray(masks[2]))
+
+
 def test_the_optimiser_of_another_phase_stays(tmp_path):
     model, other = make_model(), make_model(5.0)
     fit_a_little(model)

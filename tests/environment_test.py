@@ -7,8 +7,9 @@ import keras
 import pytest
 import tensorflow as tf
 
+from keras_series.data import BatchOptions, Mixture, SeriesBatches
 from keras_series.training import RATES, InputWait, RateLogger, describe_environment
-from tests.examples import batches, encode_grey, example
+from tests.examples import batches, dataset, encode_grey, example
 
 
 def test_the_environment():
@@ -56,3 +57,11 @@ def test_the_rates_of_an_epoch(monkeypatch):
     logger.on_epoch_end(0, logs)
     # Two seconds for 16 photos and 8 pairs; with validation four, for each of two more epochs.
     assert logs == pytest.approx(dict(zip(RATES, (8, 4, 0.25, 8 / 60), strict=True)))
+
+
+def test_photos_and_pairs_of_an_epoch_of_a_mixture():
+    series = [example("a", [encode_grey(1), encode_grey(2)], [(0, 1, 0.9)])] * 8
+    mixture = Mixture([dataset(series), dataset(series)], [1, 0.25])
+    mixed = SeriesBatches(mixture, BatchOptions(16, pack_size=8))
+    assert (mixed.photos, mixed.pairs) == (32, 16)
+    assert (mixed.photos_per_epoch, mixed.pairs_per_epoch) == (20, 10)

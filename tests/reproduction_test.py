@@ -1,5 +1,6 @@
 """The paper's rows: each builds, trains a step, is saved, exported and scores; and reproduce.py."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 from keras_series import reproduction
 from keras_series.export import export
 from keras_series.models import BACKBONES, PRESETS, from_preset
-from keras_series.training import Recipe, compile_model
+from keras_series.training import Recipe, RunFolder, compile_model
 from tests.examples import FewSeries, encode_grey
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -82,6 +83,7 @@ def test_a_table_is_made_and_finished_rows_are_taken(data_dir, tmp_path, capsys,
     page = reproduction.reproduce(tmp_path, EXPERIMENT, tables=[4], seeds=1, data_dir=data_dir)
     text = page.read_text()
     assert "| average | 73.01 |" in text
+    assert "Measured on the split `test`.\n" in text
     assert (tmp_path / "table4.png").stat().st_size > 1000
     result = json.loads((tmp_path / "runs/average_pooling-0/result.json").read_text())
     assert (result["seed"], result["split"]) == (0, "test")
@@ -97,6 +99,38 @@ def test_another_experiment_in_the_same_folder_is_refused(tmp_path):
     (tmp_path / "runs/paper-0/metrics.csv").touch()
     with pytest.raises(ValueError, match="other values of: dataset, overrides"):
         reproduction.reproduce(tmp_path, EXPERIMENT)
+
+
+def test_another_recipe_is_refused_after_a_checkpoint(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduction, "run_row", lambda *arguments: None)
+    monkeypatch.setattr(reproduction, "write_page", lambda *arguments: tmp_path)
+    reproduction.reproduce(tmp_path, EXPERIMENT, data_dir=data_dir)
+    checkpoints = RunFolder(tmp_path / "runs/paper-0").checkpoints
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "000000-00000003.npz").touch()
+    other = dataclasses.replace(EXPERIMENT, recipe=dataclasses.replace(RECIPE, labels="soft"))
+    with pytest.raises(ValueError, match="other values of: recipe"):
+        reproduction.reproduce(tmp_path, other, data_dir=data_dir)
+
+
+def test_a_row_of_ones_own(data_dir, tmp_path, monkeypatch):
+    def measured(folder, experiment, dataset, preset, seed):
+        run = RunFolder(folder / "runs" / f"{preset}-{seed}")
+        run.path.mkdir(parents=True)
+        run.write_metrics([{"epoch": 1, "val_pair_accuracy": 0.7}])
+        result = {"split": "test", "parameters": 9, "pair_accuracy": 0.7, "resampled": [0.7]}
+        run.result.write_text(json.dumps(result))
+
+    monkeypatch.setattr(reproduction, "run_row", measured)
+    mine = {**PRESETS["average_pooling"], "arrangement": "channel"}
+    monkeypatch.setitem(PRESETS, "mine", mine)
+    rows = [reproduction.Row("mine", "mine")]
+    monkeypatch.setitem(reproduction.TABLES, 5, ("My own", rows))
+    page = reproduction.reproduce(tmp_path, EXPERIMENT, tables=[5], seeds=1, data_dir=data_dir)
+    assert "\n| mine |  | 70.00 |" in page.read_text()
+    monkeypatch.setitem(PRESETS, "mine", {**mine, "arrangement": "spatial"})
+    with pytest.raises(ValueError, match="other values of: preset mine"):
+        reproduction.reproduce(tmp_path, EXPERIMENT, tables=[5], seeds=1, data_dir=data_dir)
 
 
 def test_settings_that_failed_at_once_can_be_mended(data_dir, tmp_path, monkeypatch):

@@ -18,6 +18,15 @@ def test_provenance_is_the_training_and_the_metrics(tmp_path):
     assert provenance["evaluation"]["metrics"] == metrics
 
 
+def test_the_evaluation_of_another_model_is_no_provenance(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.best.write_bytes(b"a model")
+    report = {"predictors": {"model": {}}}
+    for best, is_own in ((folder.best_hash(), True), (None, False), ("0" * 64, False)):
+        folder.write_evaluation(report | {"best_sha256": best})
+        assert (folder.provenance()["evaluation"] is not None) == is_own
+
+
 @pytest.mark.parametrize("report", [None, {"judges": {"model": {}}}])
 def test_provenance_without_a_report(report, tmp_path):
     if report is not None:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from keras_series.data import SeriesDataset, embed_examples
+from keras_series.evaluation import evaluate_model
 from keras_series.training import RunFolder
 from tests.examples import FewSeries, encode_grey
 
@@ -100,6 +101,20 @@ def test_a_longer_run_resumes(finished, data_dir, tmp_path):
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
+def test_a_model_to_start_with_or_a_preset(tmp_path):
+    flags = "--init_from=lite", "--dataset=none_of_this_name", f"--workdir={tmp_path}"
+    # The default is in flags.txt, with which a run is repeated.
+    assert "Received: both" not in run("train.py", *flags, "--preset=paper").stderr
+    assert "Received: both" in run("train.py", *flags, "--preset=tiny").stderr
+
+
+def test_a_mixture_of_datasets_is_not_reproduced(tmp_path):
+    flags = "--dataset=biq2021/series,biq2021/mixed", f"--folder={tmp_path}"
+    refused = run("reproduce.py", *flags)
+    assert refused.returncode == 1
+    assert "Expected one dataset" in refused.stderr
+
+
 def test_other_flags_in_the_same_folder_are_refused(finished, data_dir):
     result = train(finished[0], data_dir, "--epochs=2", "--labels=soft")
     assert result.returncode == 1
@@ -144,6 +159,20 @@ def test_evaluate(finished, data_dir):
     evaluated = run("evaluate.py", *flags)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "sharpness" in evaluated.stdout
+
+
+def test_evaluate_without_the_split_and_the_model_of_the_training(finished, data_dir, tmp_path):
+    folder = RunFolder(shutil.copytree(finished[0], tmp_path / "run"))
+    folder.write_training({"init_from": str(tmp_path / "moved")})
+    copy = shutil.copytree(data_dir, tmp_path / "datasets")
+    (path,) = copy.rglob("dataset_info.json")
+    info = json.loads(path.read_text())
+    info["splits"] = [split for split in info["splits"] if split["name"] != "train"]
+    path.write_text(json.dumps(info))
+    report, _ = evaluate_model(folder.path, "few_series", copy)
+    assert report["leaks"] is None
+    assert "start" not in report["predictors"]
+    assert folder.provenance()["evaluation"]["metrics"] == report["predictors"]["model"]
 
 
 def rank(tmp_path, *flags, **environment):

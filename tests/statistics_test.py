@@ -176,6 +176,16 @@ def test_rating_correlation_matches_scipy_with_series_repeated():
     np.testing.assert_allclose(metric(np.stack([np.ones(6), counts])), expected)
 
 
+def test_rating_correlation_is_without_lost_photos():
+    annotations = drawn_annotations(6)
+    photo_count = len(annotations.series_index)
+    ratings = np.random.default_rng(0).random(photo_count)
+    lost = np.arange(photo_count) % 4 == 0
+    rest = dataclasses.replace(annotations, ratings=ratings).without(lost)
+    metric = statistics.rating_correlation(np.where(lost, 0.5, ratings), rest)
+    assert metric(np.ones((1, 6))) == pytest.approx(1)
+
+
 def test_rating_correlation_needs_ratings():
     metric = statistics.rating_correlation(np.zeros(5), ANNOTATIONS)
     assert np.isnan(metric(np.ones((3, 2)))).all()

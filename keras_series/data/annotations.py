@@ -85,7 +85,7 @@ class Annotations:
         return self.labelled & (self.preferences != 0.5)
 
     def without(self, lost: np.ndarray) -> Annotations:
-        """Returns the annotations without the pairs and ranks of some photos.
+        """Returns the annotations without the pairs, ranks and ratings of some photos.
 
         The best photo of a series that has lost a photo is unknown, so all its ranks become 0.
 
@@ -97,6 +97,7 @@ class Annotations:
         return dataclasses.replace(
             self,
             ranks=np.where(in_broken_series, 0, self.ranks),
+            ratings=None if self.ratings is None else np.where(lost, np.nan, self.ratings),
             first=self.first[kept],
             second=self.second[kept],
             preferences=self.preferences[kept],

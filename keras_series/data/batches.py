@@ -100,6 +100,8 @@ class SeriesBatches:
         batches: Integer, number of batches in every epoch.
         pairs: Integer, number of pairs with nonzero weight.
         photos: Integer, number of photos in the examples.
+        pairs_per_epoch: Float, number of these pairs that an epoch has, by the shares of a mixture.
+        photos_per_epoch: Float, likewise of the photos.
         fingerprint: String, the SHA-256 of all photos and pairs of the examples.
 
     Raises:
@@ -110,10 +112,13 @@ class SeriesBatches:
         self.mixture = examples if isinstance(examples, Mixture) else Mixture([examples])
         self.options = options
         self.epoch = 0
-        self.pairs = 0
         content = hashlib.sha256()
-        self._sizes = [self._read_sizes(part, content) for part in self.mixture.parts]
-        self.photos = sum(map(sum, self._sizes))
+        read = [self._read_sizes(part, content) for part in self.mixture.parts]
+        self._sizes, pairs = zip(*read, strict=True)
+        photos = [sum(sizes) for sizes in self._sizes]
+        self.photos, self.pairs = sum(photos), sum(pairs)
+        self.photos_per_epoch = float(np.dot(photos, self.mixture.shares))
+        self.pairs_per_epoch = float(np.dot(pairs, self.mixture.shares))
         self.fingerprint = content.hexdigest()
         self._source = EncodedPhotos(options.image_size, options.resize)
         packs = max(
@@ -180,13 +185,13 @@ class SeriesBatches:
         return batches.apply(cardinality).prefetch(2)
 
     def _read_sizes(self, part, content):
-        """The number of photos of each series of a dataset. Counts the pairs on the way."""
-        sizes = []
+        """The number of photos of each series of a dataset, and the number of its pairs."""
+        sizes, pairs = [], 0
         for example in part.as_numpy_iterator():
             sizes.append(_photo_count(example))
-            self.pairs += int(np.count_nonzero(self._labels(example["pairs"]["preference"])[1]))
+            pairs += int(np.count_nonzero(self._labels(example["pairs"]["preference"])[1]))
             _add_content(content, example)
-        return sizes
+        return sizes, pairs
 
     def _packed(self, streams: Sequence[Iterable], epoch: int, size_of: Callable) -> Iterator[list]:
         options = self.options

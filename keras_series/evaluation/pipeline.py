@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 
+from absl import logging
+
 from keras_series.data import SeriesDataset
 from keras_series.evaluation.page import write_page
 from keras_series.evaluation.predictors import KerasPredictor, SavedModelPredictor
@@ -59,10 +61,13 @@ def evaluate_model(
     data = SeriesDataset.open(dataset, data_dir)
     split = split or data.evaluation_split
     examples = data.examples(split)
-    train_examples = None if split.startswith("train") else data.examples("train")
+    can_leak = not split.startswith("train") and "train" in data.builder.info.splits
+    train_examples = data.examples("train") if can_leak else None
     others = {} if exported or pretrained else _start(folder, batch_size)
     report = evaluate(predictor, examples, train_examples, seed=seed, others=others)
-    report = {"dataset": data.full_name, "split": split, **report}
+    # Of a model that is not the run's own, the run's provenance must not speak.
+    best = None if exported or pretrained else folder.best_hash()
+    report = {"dataset": data.full_name, "split": split, "best_sha256": best, **report}
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_evaluation(report)
     draw_report(report, folder.evaluation_plots)
@@ -76,4 +81,10 @@ def evaluate_model(
 def _start(folder: RunFolder, batch_size: int) -> dict[str, KerasPredictor]:
     """The model that the run started with, if it did not start with a preset."""
     init_from = (folder.provenance()["training"] or {}).get("init_from")
-    return {"start": KerasPredictor(load_model(init_from), batch_size)} if init_from else {}
+    if not init_from:
+        return {}
+    try:
+        return {"start": KerasPredictor(load_model(init_from), batch_size)}
+    except FileNotFoundError as error:
+        logging.warning("Not compared with the model that the run started with: %s", error)
+        return {}

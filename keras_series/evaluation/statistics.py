@@ -263,7 +263,7 @@ def score_consistency(
 def rating_correlation(scores: np.ndarray, annotations: Annotations) -> Metric:
     """Spearman's rank correlation of scores with people's ratings, across all series.
 
-    NaN for a dataset without ratings.
+    NaN for a dataset without ratings. Photos whose rating is NaN do not count.
 
     Args:
         scores: Float array `[F]`, scores of single photos.
@@ -271,10 +271,12 @@ def rating_correlation(scores: np.ndarray, annotations: Annotations) -> Metric:
     """
     if annotations.ratings is None:
         return lambda weights: np.full(len(weights), np.nan)
+    rated = ~np.isnan(annotations.ratings)
+    scores, ratings = scores[rated], annotations.ratings[rated]
 
     def metric(weights):
-        counts = weights[:, annotations.series_index].astype(int)
-        return np.array([_spearman(scores, annotations.ratings, each) for each in counts])
+        counts = weights[:, annotations.series_index[rated]].astype(int)
+        return np.array([_spearman(scores, ratings, each) for each in counts])
 
     return metric
 

@@ -121,6 +121,8 @@ class Checkpoints:
         # The optimiser of another phase has other variables.
         same_phase = any(name.startswith(self._phase) for name in arrays)
         own = {k: v for k, v in own.items() if same_phase or k.startswith("weight")}
+        # Not in checkpoints of earlier releases.
+        own |= {k: v for k, v in _random_states(model) if k in arrays}
         values = {name: arrays[name] for name in own}
         for name, variable in own.items():
             variable.assign(values[name])
@@ -129,6 +131,7 @@ class Checkpoints:
 
     def _state(self, model) -> Iterator[tuple[str, object]]:
         yield from _numbered("weight", model.weights)
+        yield from _random_states(model)
         yield from self._optimizer(model)
         yield from _numbered("metric", model.metrics_variables)
 
@@ -137,6 +140,13 @@ class Checkpoints:
 
     def _paths(self):
         return sorted(self._folder.glob("[0-9]*-[0-9]*.npz"))
+
+
+def _random_states(model):
+    """The states of random generators, such as those of dropout, which are no weights."""
+    others = {id(variable) for variable in [*model.weights, *model.metrics_variables]}
+    others |= {id(variable) for variable in model.optimizer.variables}
+    return _numbered("random", [each for each in model.variables if id(each) not in others])
 
 
 def _numbered(kind, variables):

@@ -75,8 +75,8 @@ class RateLogger(keras.callbacks.Callback):
         seconds, share = self._end - self._start, self._steps / self._batches.batches
         rest = (time.perf_counter() - self._start) / share * (self._epochs - epoch - 1)
         values = (
-            self._batches.photos * share / seconds,
-            self._batches.pairs * share / seconds,
+            self._batches.photos_per_epoch * share / seconds,
+            self._batches.pairs_per_epoch * share / seconds,
             (self._wait.seconds - self._waited) / seconds,
             rest / 60,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -106,6 +107,10 @@ class RunFolder:
             )
         return keras.saving.load_model(self.best, compile=False)
 
+    def best_hash(self) -> str | None:
+        """Returns the SHA-256 of the best model's file, and `None` if there is none."""
+        return hashlib.sha256(self.best.read_bytes()).hexdigest() if self.best.exists() else None
+
     def read_metrics(self) -> list[dict[str, float]]:
         """Returns a dictionary for each epoch, none if no epoch is finished."""
         if not self.metrics.exists():
@@ -152,11 +157,13 @@ class RunFolder:
 
         Returns:
             Dictionary of `training`, and of `evaluation`, the model's metrics with their intervals;
-            `None` for what does not exist.
+            `None` for what does not exist, or is of another model.
         """
         provenance = {"training": _read_json(self.training), "evaluation": None}
         report = _read_json(self.evaluation) or {}
-        if "predictors" in report:  # Reports of older releases have other keys.
+        # Reports of older releases have other keys.
+        is_own = report.get("best_sha256") == self.best_hash()
+        if "predictors" in report and is_own:
             kept = ("dataset", "split", "counts", "verdict", "findings")
             provenance["evaluation"] = {name: report.get(name) for name in kept}
             provenance["evaluation"]["metrics"] = report["predictors"]["model"]
