@@ -117,7 +117,8 @@ def test_a_row_of_ones_own(data_dir, tmp_path, monkeypatch):
     def measured(folder, experiment, dataset, preset, seed):
         run = RunFolder(folder / "runs" / f"{preset}-{seed}")
         run.path.mkdir(parents=True)
-        run.write_metrics([{"epoch": 1, "val_pair_accuracy": 0.7}])
+        names = "epoch", "loss", "val_loss", "pair_accuracy", "val_pair_accuracy"
+        run.write_metrics([dict(zip(names, (1, 0.6, 0.6, 0.7, 0.7), strict=True))])
         result = {"split": "test", "parameters": 9, "pair_accuracy": 0.7, "resampled": [0.7]}
         run.result.write_text(json.dumps(result))
 
