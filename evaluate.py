@@ -1,4 +1,4 @@
-"""Evaluates a model on a split of a dataset, next to three baselines, with 95% intervals.
+"""Evaluates a model on a split of a dataset, next to five baselines, with 95% intervals.
 
     python evaluate.py --workdir=runs/demo --dataset=synthetic_series/scenes
 

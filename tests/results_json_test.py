@@ -1,5 +1,6 @@
 """A ranking as a JSON file."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import re
 import pytest
 
 from keras_series.ranking.journal import to_path
+from keras_series.ranking.pipeline import RankingOptions
 from keras_series.ranking.results import SERIES, RankedPhoto, RankedSeries
 from keras_series.ranking.results_json import write_json
 from tests.ranked_series import draw_ranking
@@ -41,12 +43,14 @@ def test_every_field_of_a_ranking(tmp_path):
 
 
 def test_the_page_describes_every_field(tmp_path):
-    write_json(draw_ranking(tmp_path), tmp_path / "a.json")
+    options = dataclasses.asdict(RankingOptions())
+    write_json(draw_ranking(tmp_path), tmp_path / "a.json", options=options)
     content = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     (series, *_) = content["series"]
     page = (ROOT / "docs" / "sidecars.md").read_text(encoding="utf-8")
     described = set(re.findall(r"`(\w+)`", page.split("## JSON")[1].split("\n## ")[0]))
-    assert described == {*content, *series, *series["photos"][0]}
+    options = content["options"]
+    assert described == {*content, *series, *series["photos"][0], *options, *options["keep"]}
 
 
 def test_names_that_are_not_utf_8(tmp_path):

@@ -189,8 +189,10 @@ def test_the_rating_in_heic_and_raw_files_is_kept(trip):
         MarkedShot(trip / "a.heic", marks=Marks(5)),
         MarkedShot(trip / "b.jpg", other_files=(trip / "b.orf",), marks=Marks(5)),
     ]
-    details = {(change.kind, change.detail) for change in plan_sidecars(shots)}
-    assert details == {(KEEP, "the photo itself has rating 3")}
+    (trip / "a.xmp").write_bytes(new_xmp(Marks()))  # Without a rating.
+    for name in SIDECAR_NAMES:
+        details = {(change.kind, change.detail) for change in plan_sidecars(shots, name)}
+        assert details == {(KEEP, "the photo itself has rating 3")}
 
 
 def test_sidecars_of_the_other_name_are_found(trip):

@@ -230,5 +230,7 @@ _SUFFIXES = {"csv": (".csv",), "json": (".json",), "html": (".html", ".htm")}
 _TITLES = {"csv": "Table", "json": "JSON", "html": "Page"}
 _WRITERS = {
     "csv": lambda ranking, path: write_table(ranking.series, path),
-    "json": lambda ranking, path: write_json(ranking.series, path, ranking.model),
+    "json": lambda ranking, path: write_json(
+        ranking.series, path, ranking.model, dataclasses.asdict(ranking.options)
+    ),
 }

@@ -43,11 +43,13 @@ class Ranking:
         series: List of `RankedSeries`.
         found: `FoundFiles`.
         model: String, identity of the network.
+        options: `RankingOptions`.
     """
 
     series: list[RankedSeries]
     found: FoundFiles
     model: str
+    options: RankingOptions
 
 
 def rank_photos(
@@ -93,4 +95,4 @@ def rank_photos(
     else:
         groups = group_shots(shots, options.max_gap, options.min_similarity)
     series = rank_groups(groups, encoded, network.compare, options.keep)
-    return Ranking(series, found, network.identity)
+    return Ranking(series, found, network.identity, options)

@@ -46,19 +46,18 @@ def plan_sidecars(
     """
     check_option("sidecar_name", sidecar_name, SIDECAR_NAMES)
     xmp.check_lxml()
-    claims: dict[pathlib.Path, dict[int, list[pathlib.Path]]] = {}
+    claims: dict[pathlib.Path, dict[int, pathlib.Path]] = {}
     for number, shot in enumerate(shots):
         for path in _files(shot):
-            claimers = claims.setdefault(_sidecar(path, sidecar_name), {})
-            claimers.setdefault(number, []).append(path)
+            claims.setdefault(_sidecar(path, sidecar_name), {}).setdefault(number, path)
     changes = []
     for sidecar, claimers in claims.items():
-        marks = [shots[number].marks for number in claimers if shots[number].marks]
-        if marks and len(claimers) > 1:
-            names = " and ".join(sorted({paths[0].name for paths in claimers.values()}))
+        marked = [shots[number] for number in claimers if shots[number].marks]
+        if marked and len(claimers) > 1:
+            names = " and ".join(sorted({path.name for path in claimers.values()}))
             changes.append(Change(sidecar, LEAVE, f"shared by photos of different shots: {names}"))
-        elif marks:
-            changes.append(_plan(sidecar, *claimers.values(), marks[0]))
+        elif marked:
+            changes.append(_plan(sidecar, *marked))
     return [change for change in changes if change is not None]
 
 
@@ -111,30 +110,26 @@ def _sidecar(photo: pathlib.Path, sidecar_name: str) -> pathlib.Path:
     return pathlib.Path(os.path.realpath(found)) if found.is_symlink() else found
 
 
-def _plan(sidecar: pathlib.Path, photos: Sequence[pathlib.Path], marks: xmp.Marks) -> Change | None:
+def _plan(sidecar: pathlib.Path, shot: MarkedShot) -> Change | None:
+    marks = shot.marks
     try:
-        if not os.path.lexists(sidecar):
-            return _plan_new(sidecar, photos, marks)
-        before = read_sidecar(sidecar)
+        is_new = not os.path.lexists(sidecar)
+        if is_new and marks.rating is None and not marks.label:
+            return None
+        before = xmp.new_xmp(xmp.Marks()) if is_new else read_sidecar(sidecar)
         after, detail = xmp.merge(before, marks)
+        rating = "" if marks.overwrite or xmp.read_rating(before) else _rating_inside(shot)
     except (OSError, ValueError) as error:
         return Change(sidecar, LEAVE, error_text(error))
+    if rating:
+        return Change(sidecar, KEEP, f"the photo itself has rating {rating}")
     if after == before:
         return Change(sidecar, KEEP, detail)
-    return _if_writable(Change(sidecar, UPDATE, detail, marks))
+    return _if_writable(Change(sidecar, CREATE if is_new else UPDATE, detail, marks))
 
 
-def _plan_new(
-    sidecar: pathlib.Path, photos: Sequence[pathlib.Path], marks: xmp.Marks
-) -> Change | None:
-    if marks.rating is None and not marks.label:
-        return None
-    ratings = () if marks.overwrite else map(embedded_rating, photos)
-    if rating := next(filter(None, ratings), None):
-        return Change(sidecar, KEEP, f"the photo itself has rating {rating}")
-    return _if_writable(
-        Change(sidecar, CREATE, xmp.merge(xmp.new_xmp(xmp.Marks()), marks)[1], marks)
-    )
+def _rating_inside(shot: MarkedShot) -> str:
+    return next(filter(None, map(embedded_rating, _files(shot))), "")
 
 
 def _if_writable(change: Change) -> Change:
