@@ -280,13 +280,12 @@ def _keep_settings(folder, experiment, presets):
     settings = json.loads(json.dumps(dataclasses.asdict(experiment)))
     networks = json.loads(json.dumps({preset: PRESETS[preset] for preset in presets}))
     # Otherwise no run used the old settings.
-    if any(_is_used(RunFolder(run)) for run in folder.glob("runs/*")):
+    if used := {run.name.rpartition("-")[0] for run in folder.glob("runs/*") if _is_used(run)}:
         kept = json.loads(path.read_text(encoding="utf-8"))
         differing = [name for name in settings if settings[name] != kept.get(name)]
         known = kept.get("presets", {})
-        differing += [
-            f"preset {name}" for name in set(networks) & set(known) if networks[name] != known[name]
-        ]
+        both = used & set(networks) & set(known)
+        differing += [f"preset {name}" for name in both if networks[name] != known[name]]
         networks = known | networks
         if differing:
             raise ValueError(
@@ -298,7 +297,8 @@ def _keep_settings(folder, experiment, presets):
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _is_used(run):
+def _is_used(folder):
+    run = RunFolder(folder)
     return run.is_started or run.result.exists()
 
 

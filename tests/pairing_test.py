@@ -82,7 +82,7 @@ def test_the_shortest_name_is_no_copy(tmp_path):
 
 
 def test_the_photo_in_a_folder_of_copies_is_the_copy(tmp_path):
-    best = [tmp_path / "best" / name for name in ("1.jpg", "3.jpg", "a.jpg")]
+    best = [tmp_path / "best" / name for name in ("IMG_1.jpg", "IMG_3.jpg", "a.jpg")]
     trip = [tmp_path / "trip" / name for name in ("IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg")]
     hashes = dict(zip([*best, *trip], "13a123", strict=True))
     hashes[tmp_path / "other" / "a.jpg"], hashes[tmp_path / "other" / "b.jpg"] = "ab"
@@ -91,6 +91,12 @@ def test_the_photo_in_a_folder_of_copies_is_the_copy(tmp_path):
     assert found[trip[1]] == []
     assert found[trip[2]] == [best[1]]
     assert found[tmp_path / "other" / "a.jpg"] == [best[2]]
+
+
+def test_a_longer_name_is_that_of_a_copy_in_any_folder(tmp_path):
+    best = [tmp_path / "best" / name for name in ("IMG_1 (1).jpg", "a.jpg", "b.jpg")]
+    hashes = dict(zip([*best, tmp_path / "trip" / "IMG_1.jpg"], "1ab1", strict=True))
+    assert dict(find_copies(hashes))[tmp_path / "trip" / "IMG_1.jpg"] == [best[0]]
 
 
 def test_each_file_is_in_one_shot(tmp_path):

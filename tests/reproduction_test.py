@@ -129,6 +129,14 @@ def test_a_row_of_ones_own(data_dir, tmp_path, monkeypatch):
     monkeypatch.setitem(reproduction.TABLES, 5, ("My own", rows))
     page = reproduction.reproduce(tmp_path, EXPERIMENT, tables=[5], seeds=1, data_dir=data_dir)
     assert "\n| mine |  | 70.00 |" in page.read_text()
+    # Another preset, which no run has used, may change.
+    monkeypatch.setitem(PRESETS, "typo", mine)
+    rows.append(reproduction.Row("typo", "typo"))
+    monkeypatch.setattr(reproduction, "run_row", lambda *arguments: None)
+    monkeypatch.setattr(reproduction, "write_page", lambda *arguments: tmp_path)
+    for arrangement in ("channel", "spatial"):
+        monkeypatch.setitem(PRESETS, "typo", {**mine, "arrangement": arrangement})
+        reproduction.reproduce(tmp_path, EXPERIMENT, tables=[5], seeds=1, data_dir=data_dir)
     monkeypatch.setitem(PRESETS, "mine", {**mine, "arrangement": "spatial"})
     with pytest.raises(ValueError, match="other values of: preset mine"):
         reproduction.reproduce(tmp_path, EXPERIMENT, tables=[5], seeds=1, data_dir=data_dir)

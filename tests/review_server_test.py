@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import multiprocessing
 import pathlib
 import re
 import signal
@@ -176,6 +177,25 @@ def test_choices_of_two_servers_are_kept(tmp_path):
     (tmp_path / "choices.json").unlink()
     b.update([{"photo": 0, "choice": "skip", "stars": None}])
     assert len(saved(tmp_path)["choices"]) == 2
+
+
+def _choose(path, name):
+    choices = SavedChoices(path, [f"file:///{name}{number}.jpg" for number in range(40)])
+    for number in range(40):
+        choices.update([{"photo": number, "choice": "keep", "stars": None}])
+
+
+def test_choices_of_two_processes_at_once_are_kept(tmp_path):
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=_choose, args=(tmp_path / "choices.json", name)) for name in "ab"
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(saved(tmp_path)["choices"]) == 80
 
 
 def test_a_choice_has_the_other_files_of_the_shot(tmp_path):

@@ -20,10 +20,12 @@ def test_provenance_is_the_training_and_the_metrics(tmp_path):
 
 def test_the_evaluation_of_another_model_is_no_provenance(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.best.write_bytes(b"a model")
+    names = "epoch", "loss", "val_loss", "pair_accuracy", "val_pair_accuracy"
+    rows = [(1, 0.6, 0.6, 0.7, 0.7), (2, 0.5, 0.5, 0.8, 0.9), (3, 0.4, 0.6, 0.9, 0.8)]
+    folder.write_metrics([dict(zip(names, row, strict=True)) for row in rows])
     report = {"predictors": {"model": {}}}
-    for best, is_own in ((folder.best_hash(), True), (None, False), ("0" * 64, False)):
-        folder.write_evaluation(report | {"best_sha256": best})
+    for epoch, is_own in ((2, True), (None, False), (3, False)):
+        folder.write_evaluation(report | {"best_epoch": epoch})
         assert (folder.provenance()["evaluation"] is not None) == is_own
 
 

@@ -66,8 +66,8 @@ def evaluate_model(
     others = {} if exported or pretrained else _start(folder, batch_size)
     report = evaluate(predictor, examples, train_examples, seed=seed, others=others)
     # Of a model that is not the run's own, the run's provenance must not speak.
-    best = None if exported or pretrained else folder.best_hash()
-    report = {"dataset": data.full_name, "split": split, "best_sha256": best, **report}
+    epoch = None if exported or pretrained else folder.best_epoch()
+    report = {"dataset": data.full_name, "split": split, "best_epoch": epoch, **report}
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_evaluation(report)
     draw_report(report, folder.evaluation_plots)

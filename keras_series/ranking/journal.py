@@ -120,6 +120,8 @@ class Journal:
             previous: The bytes of the file before the change. `None` for a new file.
         """
         entry = {"kind": kind, "uri": to_uri(path), "sha256": sha256}
+        if kind == FOLDER:
+            entry["device"] = path.parent.stat().st_dev
         if previous is not None:
             entry["previous"] = f"{self._count}.previous"
             (self._folder / entry["previous"]).write_bytes(previous)
@@ -152,7 +154,9 @@ def undo(dry_run: bool = False) -> list[Change]:
     if folder is None:
         return []
     entries = _read(folder)
-    made = {to_path(entry["uri"]) for entry in entries if entry["kind"] == FOLDER}
+    made = {
+        to_path(entry["uri"]): entry.get("device") for entry in entries if entry["kind"] == FOLDER
+    }
     shown = tqdm(entries[::-1], unit=" files", disable=None, leave=False)
     changes = [_undo_entry(folder, entry, made, dry_run) for entry in shown]
     kinds = {change.kind for change in changes}
@@ -166,15 +170,14 @@ def undo(dry_run: bool = False) -> list[Change]:
 
 
 def _undo_entry(
-    folder: pathlib.Path, entry: dict, made: set[pathlib.Path], dry_run: bool
+    folder: pathlib.Path, entry: dict, made: dict[pathlib.Path, int | None], dry_run: bool
 ) -> Change:
     path = to_path(entry["uri"])
     try:
         if entry["kind"] == FOLDER:
             return _undo_folder(path, dry_run)
         if not path.parent.is_dir():
-            # The user has removed a folder of the run, if the folder that it was in is there.
-            if any(each in made and each.parent.is_dir() for each in path.parents):
+            if any(_is_removed(each, made[each]) for each in path.parents if each in made):
                 return Change(path, KEEP, "it is not there")
             return Change(path, UNREACHED, "its folder is not there")
         if not dry_run:
@@ -185,6 +188,11 @@ def _undo_entry(
         return _undo_create(path, entry["sha256"], dry_run)
     except OSError as error:
         return Change(path, UNREACHED, error_text(error))
+
+
+def _is_removed(folder: pathlib.Path, device: int | None) -> bool:
+    """Whether the user has removed a folder of a run, whose drive is still there."""
+    return not folder.exists() and folder.parent.is_dir() and folder.parent.stat().st_dev == device
 
 
 def _undo_create(path: pathlib.Path, written: str, dry_run: bool) -> Change:

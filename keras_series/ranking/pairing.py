@@ -58,10 +58,10 @@ def find_copies(
 ) -> list[tuple[pathlib.Path, list[pathlib.Path]]]:
     """Returns each file with its exact copies.
 
-    Of several copies the one in the folder with most files that have no copy comes first, since the
-    rest of its series is there, and not in a folder of copies of the best. In one folder it is the
-    file with the shortest name, since the names of copies are longer: `IMG_1.jpg` and
-    `IMG_1 (1).jpg`.
+    Of several copies the file with the shortest name comes first, since the names of copies are
+    longer: `IMG_1.jpg` and `IMG_1 (1).jpg`. Of names of one length it is the file in the folder
+    with most files that have no copy, since the rest of its series is there rather than in a folder
+    of copies of the best.
 
     Args:
         hashes: Values of `file_hash` by path.
@@ -75,7 +75,7 @@ def find_copies(
     alone = collections.Counter(path.parent for path, *copies in files.values() if not copies)
 
     def order(path):
-        return -alone[path.parent], len(path.name), path
+        return len(path.name), -alone[path.parent], path
 
     sorted_copies = (sorted(paths, key=order) for paths in files.values())
     return [(first, copies) for first, *copies in sorted_copies]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import keras
+from absl import logging
 
 from keras_series.models import SeriesPreferenceModel
 from keras_series.utils import new_figure, replacing, save_figure
@@ -107,9 +107,10 @@ class RunFolder:
             )
         return keras.saving.load_model(self.best, compile=False)
 
-    def best_hash(self) -> str | None:
-        """Returns the SHA-256 of the best model's file, and `None` if there is none."""
-        return hashlib.sha256(self.best.read_bytes()).hexdigest() if self.best.exists() else None
+    def best_epoch(self) -> int | None:
+        """Returns the number of the best epoch, and `None` if no epoch is finished."""
+        rows = self.read_metrics()
+        return int(max(rows, key=lambda row: row[MONITOR])["epoch"]) if rows else None
 
     def read_metrics(self) -> list[dict[str, float]]:
         """Returns a dictionary for each epoch, none if no epoch is finished."""
@@ -162,8 +163,10 @@ class RunFolder:
         provenance = {"training": _read_json(self.training), "evaluation": None}
         report = _read_json(self.evaluation) or {}
         # Reports of older releases have other keys.
-        is_own = report.get("best_sha256") == self.best_hash()
-        if "predictors" in report and is_own:
+        is_own = report.get("best_epoch") == self.best_epoch()
+        if "predictors" in report and not is_own:
+            logging.warning("Left out what %s says, which is of another model", self.evaluation)
+        elif "predictors" in report:
             kept = ("dataset", "split", "counts", "verdict", "findings")
             provenance["evaluation"] = {name: report.get(name) for name in kept}
             provenance["evaluation"]["metrics"] = report["predictors"]["model"]
