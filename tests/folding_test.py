@@ -27,6 +27,7 @@ def norms(model):
 )
 @pytest.mark.parametrize("stages", [(5,), (3, 5)])
 def test_folded_is_the_same_function(backbone, stages):
+    keras.utils.set_random_seed(0)
     encoder = PhotoEncoder(backbone, stages=stages, weights=None, image_size=64)
     randomize(encoder)
     photos = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
