@@ -82,7 +82,7 @@ def test_leftovers_of_a_killed_export_are_removed(model, tmp_path):
     dead, alive = tmp_path / ".partial.dead", tmp_path / ".partial.alive"
     dead.mkdir()
     alive.mkdir()
-    with files._locked(alive):
+    with files.locked(alive):
         export(model, tmp_path, check=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial.alive", "1"]
 

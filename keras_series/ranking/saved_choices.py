@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import pathlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from keras_series.utils import replacing
+from keras_series.utils.files import locked
 
 FORMAT = "keras-series choices"
 VERSION = 1
@@ -64,7 +63,7 @@ class SavedChoices:
         """
         if not isinstance(changes, list) or not all(map(self._is_valid, changes)):
             raise ValueError("Expected changes with photo, choice and stars. Received: others")
-        with self._lock, _locked(self._path.parent):
+        with self._lock, locked(self._path.parent, wait=True):
             self._refresh()
             for change in changes:
                 photo, choice, stars = change["photo"], change["choice"], change["stars"]
@@ -101,18 +100,6 @@ def _is_choice(choice: object, stars: object) -> bool:
     is_choice = choice is None or (isinstance(choice, str) and choice in _CHOICES)
     # `True` is an integer as well.
     return is_choice and (stars is None or (type(stars) is int and 0 <= stars <= _MOST_STARS))
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    """Lets one process at a time write into a folder, as far as its file system can lock."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _state(path: pathlib.Path) -> tuple | None:

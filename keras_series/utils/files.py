@@ -55,11 +55,11 @@ def partial_folder(base: str | os.PathLike) -> Iterator[pathlib.Path]:
         A `pathlib.Path`, whose name begins with a dot.
     """
     for path in pathlib.Path(base).glob(".partial.*"):
-        with _locked(path) as is_ours:
+        with locked(path) as is_ours:
             if is_ours:  # Its process is dead, since a lock lives as long as its process.
                 shutil.rmtree(path)
     partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial.", dir=base))
-    with _locked(partial):
+    with locked(partial):
         try:
             yield partial
         finally:
@@ -67,13 +67,23 @@ def partial_folder(base: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def _locked(folder):
-    """Locks a folder while the block runs. Yields whether that was possible."""
+def locked(folder: str | os.PathLike, wait: bool = False) -> Iterator[bool]:
+    """Locks a folder while the block runs, also for other threads and processes that use this.
+
+    Args:
+        folder: Existing folder.
+        wait: Whether to wait until nobody else has locked it. Defaults to `False`.
+
+    Yields:
+        Whether it could be locked. Some file systems have no locks.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        is_locked = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            is_locked = False
+        yield is_locked
     finally:
         os.close(descriptor)
